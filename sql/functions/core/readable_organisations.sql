@@ -1,0 +1,25 @@
+-- Definer: callers may not read pgtrail.membership. It answers only about the caller.
+create or replace function pgtrail.readable_organisations()
+    returns uuid[]
+    language plpgsql
+    stable
+    parallel safe
+    security definer
+    set search_path = ''
+as $$
+begin
+    return array(
+        select membership.organisation_id
+        from pgtrail.membership
+        where membership.user_id = (select pgtrail.jwt_subject())
+            and membership.role in ('coordinator', 'chapter_admin', 'org_admin')
+            and membership.organisation_id <> '00000000-0000-0000-0000-000000000000'
+    );
+end;
+$$;
+
+revoke all on function pgtrail.readable_organisations() from public, anon;
+grant execute on function pgtrail.readable_organisations() to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.readable_organisations() is
+    'Returns the organisations whose entries the subject of the request may read: those in which it is '
+    'coordinator, chapter_admin or org_admin according to pgtrail.membership. Never the platform organisation.';

@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { archiveCommand } from "./commands/archive.js";
+import { checkpointCommand } from "./commands/checkpoint.js";
+import { doctorCommand } from "./commands/doctor.js";
+import { exportTilesCommand } from "./commands/export_tiles.js";
+import { migrateCommand } from "./commands/migrate.js";
+import { proveCommand } from "./commands/prove.js";
+import { sealCommand } from "./commands/seal.js";
+import { upCommand } from "./commands/up.js";
+import { verifyCommand } from "./commands/verify.js";
+import { workerCommand } from "./commands/worker.js";
+import { UserError } from "./errors.js";
+
+const USAGE = 2;
+
+const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
+
+const program = new Command("pgtrail")
+  .description(
+    "Audit trails inside Postgres: append-only for every role, isolated by tenant, provable to an outsider.",
+  )
+  .version(version)
+  .helpCommand(false)
+  // A subcommand may have an option that its parent has too.
+  .enablePositionalOptions()
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "pgtrail: ")) })
+  .addHelpText(
+    "after",
+    "\nExample:\n  pgtrail up --demo\n" +
+      "\nExit codes: 0 done, 1 something is wrong, 2 usage, 3 verification failed." +
+      "\nPGTRAIL_DEBUG=1 shows stack traces.",
+  );
+
+const commands = [
+  upCommand(),
+  migrateCommand(),
+  doctorCommand(),
+  workerCommand(),
+  sealCommand(),
+  checkpointCommand(),
+  exportTilesCommand(),
+  archiveCommand(),
+  proveCommand(),
+  verifyCommand(),
+];
+for (const command of commands) {
+  program.addCommand(command.copyInheritedSettings(program));
+  for (const subcommand of command.commands) subcommand.copyInheritedSettings(command);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Tells what went wrong, on standard error or with --json as JSON, and returns the exit code. */
+function report(error: unknown): number {
+  // Commander has told it already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const isOurs = error instanceof UserError;
+  const hint = isOurs ? error.hint : "This should not happen. Set PGTRAIL_DEBUG=1 to see where.";
+  if (process.argv.includes("--json")) {
+    process.stdout.write(`${JSON.stringify({ error: message, hint })}\n`);
+  } else {
+    process.stderr.write(`pgtrail: ${message}\n${hint ? `Hint: ${hint}\n` : ""}`);
+  }
+  if (process.env.PGTRAIL_DEBUG) process.stderr.write(`${stack}\n`);
+  return isOurs ? error.exitCode : 1;
+}

@@ -1,0 +1,98 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
+import { type Cluster, type ClusterOptions, startCluster } from "../../src/cluster.js";
+import { profilerSettings } from "./coverage.js";
+import { binDirectoryOf } from "./server.js";
+import type { TestServerContext } from "./setup.js";
+import { createTemplate } from "./template.js";
+
+/** A server of one test file's own, for crashes, settings and whatever concerns a whole cluster. */
+export interface TestCluster {
+  /** The running server. */
+  readonly cluster: Cluster;
+  /** Stops it without a checkpoint, as a crash does, and starts it again on the same port. */
+  crash(): Promise<void>;
+  /** Kills it and every process of it at once with SIGKILL, and starts it again on the same port. Linux. */
+  kill(): Promise<void>;
+  /** Where databases of this cluster are made, by `useDatabase(cluster)`. */
+  server(): TestServerContext;
+}
+
+/**
+ * Gives the calling test file an embedded cluster of its own, whose durability settings are those
+ * of Postgres unless `settings` says otherwise.
+ *
+ * @param version 15, 16, 17, 18 or debian, when not the one that the suite runs on
+ */
+export function useCluster(
+  settings: Record<string, string> = {},
+  version = process.env.PGTRAIL_TEST_POSTGRES,
+): TestCluster {
+  let options: ClusterOptions;
+  let cluster: Cluster;
+  let template: string;
+
+  beforeAll(async () => {
+    options = {
+      directory: await mkdtemp(join(tmpdir(), "pgtrail-test-")),
+      authentication: "trust",
+      // Only Debian has the profiler.
+      settings: version === "debian" ? { ...profilerSettings(), ...settings } : settings,
+      binDirectory: binDirectoryOf(version),
+    };
+    cluster = await startCluster(options);
+    template = await createTemplate(cluster.url());
+  });
+
+  afterAll(async () => {
+    await cluster.stop("immediate");
+    await rm(options.directory, { recursive: true, force: true });
+  });
+
+  async function restart(): Promise<void> {
+    cluster = await startCluster({ ...options, port: cluster.port });
+  }
+
+  return {
+    get cluster() {
+      return cluster;
+    },
+    async crash() {
+      await cluster.stop("immediate");
+      await restart();
+    },
+    async kill() {
+      const lockFile = await readFile(join(cluster.dataDirectory, "postmaster.pid"), "utf8");
+      const postmaster = Number.parseInt(lockFile, 10);
+      const children = await childrenOf(postmaster);
+      // The postmaster first, or it would begin a recovery of its own.
+      for (const pid of [postmaster, ...children]) killHard(pid);
+      await restart();
+    },
+    server: () => ({ url: cluster.url(), template }),
+  };
+}
+
+/** Processes whose parent is `pid`. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const parents = await Promise.all(
+    // The parent is the second field behind the name, which is in parentheses and may hold anything.
+    processes.map(async (process) => {
+      const stat = await readFile(`/proc/${process}/stat`, "utf8").catch(() => "");
+      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    }),
+  );
+  return processes.filter((_, i) => parents[i] === pid).map(Number);
+}
+
+/** Sends SIGKILL; a process that has ended meanwhile is no error. */
+function killHard(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

@@ -1,0 +1,285 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { fence, readFences } from "../../../scripts/lib/fences.js";
+import { sha256 } from "../../../scripts/lib/files.js";
+import { framed } from "../../../scripts/lib/migrations.js";
+import { buildReplay, sourceProblems } from "../../../scripts/lib/replay.js";
+import { readSources } from "../../../scripts/lib/sources.js";
+import { functionSource, makeProject, type Project } from "./project.js";
+
+const CORE = "migrations/20260101000000_create_core.sql";
+const A = "sql/functions/core/a.sql";
+const B = "sql/functions/core/b.sql";
+const T = "sql/functions/trails/t.sql";
+
+const source = (path: string, text: string) => ({ path, text, sha256: sha256(text), requires: [] });
+
+/** Builds a second later each time, as one does by hand. */
+function builder(project: Project) {
+  let seconds = 0;
+  return (slug: string, options: { prefixes?: string[]; amend?: boolean } = {}) => {
+    seconds += 1;
+    return buildReplay(project.root, {
+      slug,
+      now: new Date(Date.UTC(2026, 5, 1, 0, 0, seconds)),
+      ...options,
+    });
+  };
+}
+
+const migrationNames = ({ root }: Project) => readdirSync(join(root, "migrations")).sort();
+
+describe("fences", () => {
+  test("give back any source byte for byte", () => {
+    const line = fc.oneof(fc.string(), fc.constantFrom("", "-- >>", "  -- >>> x", "$$", "--"));
+    const text = fc
+      .array(
+        line.filter((line) => !/^-- (>>>|<<<) /.test(line)),
+        { minLength: 1 },
+      )
+      .map((lines) => lines.map((line) => `${line}\n`).join(""));
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 4 }), (texts) => {
+        const sources = texts.map((text, index) => source(`sql/jobs/${index}.sql`, text));
+        const migration = { name: "m.sql", text: framed(sources.map(fence).join("\n")) };
+        expect(readFences(migration)).toEqual(
+          sources.map(({ path, text, sha256 }) => ({ path, text, sha256, migration: "m.sql" })),
+        );
+      }),
+    );
+  });
+
+  test("refuse a source that could not be read back", () => {
+    expect(() => fence(source(A, "select 1;"))).toThrow("does not end with a newline");
+    expect(() => fence(source(A, `-- <<< ${A}\n`))).toThrow("begins like a fence");
+  });
+
+  test("that are never closed are an error with file and line", () => {
+    const text = framed(fence(source(A, "x\n")).replace("<<<", "<<"));
+    expect(() => readFences({ name: "m.sql", text })).toThrow(
+      "migrations/m.sql:3: the fence of sql",
+    );
+  });
+});
+
+describe("readSources", () => {
+  const order = (project: Project) => readSources(project.root).map(({ path }) => path);
+
+  test("orders by folder, then by layer, then alphabetically", () => {
+    const inOrder = [
+      "sql/functions/core/_z.sql",
+      "sql/functions/core/b.sql",
+      "sql/functions/trails/a.sql",
+      "sql/functions/domain/a.sql",
+      "sql/triggers/a.sql",
+      "sql/views/a.sql",
+      "sql/policies/a.sql",
+      "sql/jobs/a.sql",
+    ];
+    const project = makeProject(
+      Object.fromEntries(inOrder.toReversed().map((path) => [path, "\n"])),
+    );
+    expect(order(project)).toEqual(inOrder);
+  });
+
+  test("puts what a source requires right before it", () => {
+    const project = makeProject({
+      [A]: `-- Why it exists.\n--\n-- requires: ${B}\n-- requires: sql/views/v.sql\n`,
+      [B]: "-- requires: sql/functions/core/c.sql\n",
+      "sql/functions/core/c.sql": "select 1;\n-- requires: sql/not/read/here.sql\n",
+      "sql/views/v.sql": "\n",
+    });
+    expect(order(project)).toEqual(["sql/functions/core/c.sql", B, "sql/views/v.sql", A]);
+  });
+
+  test("refuses a circle and shows it", () => {
+    const project = makeProject({ [A]: `-- requires: ${B}\n`, [B]: `-- requires: ${A}\n` });
+    expect(() => order(project)).toThrow(`${A} -> ${B} -> ${A}`);
+  });
+
+  test("refuses a requirement that does not exist", () => {
+    const project = makeProject({ [A]: "-- requires: sql/functions/core/z.sql\n" });
+    expect(() => order(project)).toThrow("z.sql, which does not exist");
+  });
+
+  test.each(["sql/a.sql", "sql/functions/a.sql", "sql/functions/misc/a.sql", "sql/tables/a.sql"])(
+    "refuses %s, which lies in no folder that is built",
+    (path) => expect(() => order(makeProject({ [path]: "\n" }))).toThrow(path),
+  );
+});
+
+describe("buildReplay", () => {
+  test("writes every new source between fences, framed, and then nothing", () => {
+    const project = makeProject({ [CORE]: "", [A]: "select 'a';\n", [T]: "select 't';\n" });
+    const build = builder(project);
+    const { migration, sources } = build("first");
+    expect({ migration, sources }).toEqual({
+      migration: "20260601000001_replay_first.sql",
+      sources: [A, T],
+    });
+    expect(project.read(`migrations/${migration}`)).toBe(`\
+-- Generated by db-build. Never edited: change the file in sql/ and build again.
+set role pgtrail_owner;
+
+-- >>> ${A} sha256:${sha256("select 'a';\n")}
+select 'a';
+-- <<< ${A}
+
+-- >>> ${T} sha256:${sha256("select 't';\n")}
+select 't';
+-- <<< ${T}
+
+reset role;
+`);
+    expect(sourceProblems(project.root)).toEqual([]);
+    expect(build("second")).toEqual({ migration: undefined, sources: [] });
+    expect(migrationNames(project)).toHaveLength(2);
+  });
+
+  test("takes only what changed, also when it changes back", () => {
+    const project = makeProject({ [CORE]: "", [A]: "1\n", [B]: "1\n" });
+    const build = builder(project);
+    build("one");
+    project.write(A, "2\n");
+    expect(build("two").sources).toEqual([A]);
+    project.write(A, "1\n");
+    expect(build("three").sources).toEqual([A]);
+    expect(sourceProblems(project.root)).toEqual([]);
+  });
+
+  test("knows files and folders as prefixes, with ./ and trailing slash", () => {
+    const project = makeProject({ [CORE]: "", [A]: "1\n", [B]: "1\n", [T]: "1\n" });
+    const build = builder(project);
+    expect(build("one", { prefixes: [`./${B}`, "sql/functions/trails/"] }).sources).toEqual([B, T]);
+    expect(build("two", { prefixes: ["sql/functions/core"] }).sources).toEqual([A]);
+    expect(() => build("three", { prefixes: ["sql/functions/co"] })).toThrow(
+      "no source lies under",
+    );
+  });
+
+  test("refuses to leave out a changed source that a chosen one requires", () => {
+    const project = makeProject({ [CORE]: "", [A]: `-- requires: ${T}\n`, [T]: "1\n" });
+    const build = builder(project);
+    expect(() => build("one", { prefixes: [A] })).toThrow(`${A} requires ${T}`);
+    build("one", { prefixes: [T] });
+    expect(build("two", { prefixes: [A] }).sources).toEqual([A]);
+  });
+
+  test("refuses a slug that is no part of a migration's name", () => {
+    const project = makeProject({ [A]: "1\n" });
+    expect(() => builder(project)("Core-1")).toThrow('"replay_Core-1"');
+  });
+
+  describe("with amend", () => {
+    test("rewrites the newest migration of the slug under its name", () => {
+      const project = makeProject({ [CORE]: "", [A]: "1\n", [T]: "1\n" });
+      const build = builder(project);
+      const { migration } = build("one", { prefixes: [A] });
+      project.write(A, "2\n");
+      project.write(B, "1\n");
+      expect(build("one", { amend: true, prefixes: [B] })).toEqual({ migration, sources: [A, B] });
+      expect(build("one", { amend: true })).toEqual({ migration, sources: [A, B, T] });
+      expect(build("one", { amend: true }).migration).toBeUndefined();
+      expect(migrationNames(project)).toHaveLength(2);
+      expect(sourceProblems(project.root)).toEqual([]);
+    });
+
+    test("refuses what is committed", () => {
+      const project = makeProject({ [CORE]: "", [A]: "1\n" });
+      const build = builder(project);
+      build("one");
+      project.commit();
+      project.write(A, "2\n");
+      expect(() => build("one", { amend: true })).toThrow("is committed");
+      build("one");
+      project.write(A, "3\n");
+      expect(build("one", { amend: true }).sources).toEqual([A]);
+      expect(migrationNames(project)).toHaveLength(3);
+    });
+
+    test("refuses when there is nothing of that slug, or nothing left in it", () => {
+      const project = makeProject({ [CORE]: "", [A]: "1\n" });
+      const build = builder(project);
+      expect(() => build("one", { amend: true })).toThrow('no replay migration "one"');
+      build("one");
+      project.write(A, "2\n");
+      build("two");
+      project.write(A, "1\n");
+      expect(() => build("two", { amend: true })).toThrow("nothing is left");
+    });
+
+    test("refuses when a later migration would overrule it", () => {
+      const project = makeProject({ [CORE]: "", [A]: "1\n" });
+      const build = builder(project);
+      build("one");
+      project.write(A, "2\n");
+      build("two");
+      project.write(A, "3\n");
+      expect(() => build("one", { amend: true })).toThrow("_replay_two.sql is later");
+    });
+  });
+});
+
+describe("sourceProblems", () => {
+  const built = (path = A) => {
+    const project = makeProject({ [CORE]: "", [path]: functionSource("a") });
+    builder(project)("one");
+    return project;
+  };
+
+  test("names a source that is in no migration and one that differs", () => {
+    const project = built();
+    project.write(A, `${functionSource("a")}\n`);
+    project.write(B, functionSource("b"));
+    expect(sourceProblems(project.root)).toEqual([
+      `${A} differs from migrations/20260601000001_replay_one.sql`,
+      `${B} is in no migration`,
+    ]);
+  });
+
+  test("names a copy that was edited in the migration", () => {
+    const project = built();
+    const path = "migrations/20260601000001_replay_one.sql";
+    project.write(path, project.read(path).replace("select 1", "select 2"));
+    expect(sourceProblems(project.root)).toEqual([
+      `${path}: the copy of ${A} does not fit its hash`,
+      `${A} differs from ${path}`,
+    ]);
+  });
+
+  test("lets a source move between folders of its kind", () => {
+    const project = built();
+    project.remove(A);
+    project.write("sql/functions/trails/a.sql", functionSource("a"));
+    builder(project)("moved");
+    expect(sourceProblems(project.root)).toEqual([]);
+  });
+
+  test.each([
+    ["no migration", "20260701000000_x", "select 'drop function pgtrail.a()';", false],
+    ["a later one", "20260701000000_x", "drop function if exists pgtrail.A();", true],
+    ["an earlier one", "20260501000000_x", "drop function pgtrail.a();", false],
+    ["a replayed one", "20260701000000_replay_x", "drop function pgtrail.a();", false],
+  ])(
+    "wants a removed source dropped by a later hand-written migration: %s",
+    (_, name, sql, right) => {
+      const project = built();
+      project.remove(A);
+      project.write(`migrations/${name}.sql`, framed(sql));
+      expect(sourceProblems(project.root)).toEqual(
+        right
+          ? []
+          : [`${A} is gone, and no migration after 20260601000001_replay_one.sql drops it`],
+      );
+    },
+  );
+
+  test("lets a job be unscheduled by its name", () => {
+    const project = built("sql/jobs/purge.sql");
+    project.remove("sql/jobs/purge.sql");
+    project.write("migrations/20260701000000_x.sql", framed("select cron.unschedule('purge');"));
+    expect(sourceProblems(project.root)).toEqual([]);
+  });
+});
