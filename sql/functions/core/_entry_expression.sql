@@ -1,0 +1,66 @@
+-- json_build_array(...)::text is the one rendering that is the same under every TimeZone, DateStyle and
+-- client_encoding, after ADD COLUMN and on every version of Postgres, as long as times enter as integers.
+create or replace function pgtrail._entry_expression(trail_name text, version smallint)
+    returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    v_format pgtrail.entry_format;
+    v_relation regclass;
+    v_values text;
+    c_derived_salt constant text :=
+        'coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(%1$L, ''UTF8'')), '
+        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %2$L '
+        'and erasure.entry_id = entry.id and erasure.column_name = %1$L))';
+    c_commitment constant text :=
+        'encode(case when entry.%1$I is not null '
+        'then sha256(%3$s || convert_to(entry.%1$I::text, ''UTF8'')) '
+        'when entry.erasure_salt is null then (select erasure.commitment from pgtrail.erasure as erasure '
+        'where erasure.trail_name = %2$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
+        'end, ''hex'')';
+begin
+    select format.* into strict v_format
+    from pgtrail.entry_format as format
+    where format.trail_name = _entry_expression.trail_name and format.version = _entry_expression.version;
+
+    select registered.relation into strict v_relation
+    from pgtrail.trail as registered
+    where registered.trail_name = _entry_expression.trail_name;
+
+    select string_agg(
+            case
+                when type.oid is null then 'null'
+                when part.column_name = any (v_format.erasable) then format(
+                    c_commitment, part.column_name, v_format.trail_name,
+                    format(c_derived_salt, part.column_name, v_format.trail_name))
+                when part.column_name = any (v_format.digested)
+                    then format('encode(sha256(convert_to(entry.%I::text, ''UTF8'')), ''hex'')', part.column_name)
+                when coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype)
+                    then format('(extract(epoch from entry.%I) * 1000000)::bigint', part.column_name)
+                when coalesce(nullif(type.typbasetype, 0), type.oid) = 'bytea'::regtype
+                    then format('encode(entry.%I, ''hex'')', part.column_name)
+                else format('entry.%I', part.column_name)
+            end,
+            ', ' order by part.place)
+    into v_values
+    from unnest(v_format.columns) with ordinality as part (column_name, place)
+    left join pg_catalog.pg_attribute as attribute
+        on attribute.attrelid = v_relation
+        and attribute.attname = part.column_name
+        and not attribute.attisdropped
+    left join pg_catalog.pg_type as type on type.oid = attribute.atttypid;
+
+    return format(
+        'convert_to(json_build_array(%L, %s)::text, ''UTF8'')',
+        v_format.trail_name || '/' || v_format.version, v_values);
+end;
+$$;
+
+revoke all on function pgtrail._entry_expression(text, smallint)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entry_expression(text, smallint) is
+    'Returns the SQL expression that encodes the row "entry" of a trail: the UTF-8 text of a JSON array that begins '
+    'with <trail>/<version>. Times are microseconds since 1970; erasable columns the hex of sha256(sha256(row salt '
+    '|| column name) || value), or what pgtrail.erasure kept of it; digested columns the hex of sha256(value).';

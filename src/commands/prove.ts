@@ -1,0 +1,204 @@
+import { Command } from "commander";
+import type pg from "pg";
+import { UserError } from "../errors.js";
+import { replaceFile } from "../files.js";
+import { terminalScreen } from "../terminal.js";
+import {
+  entryValues,
+  formatBundle,
+  isSalt,
+  microsecondsAsTime,
+  type ProofBundle,
+  type RenderedColumn,
+} from "../verify/index.js";
+import { databaseUrlOption } from "./database_url.js";
+import { EXIT_CODES } from "./exit_codes.js";
+import { withLog } from "./with_log.js";
+
+interface ProveOptions {
+  databaseUrl: string;
+  trail: string;
+  id: string;
+  out?: string;
+}
+
+/** `pgtrail prove`: an entry with its proof, for somebody who has no access to the database. */
+export function proveCommand(): Command {
+  return new Command("prove")
+    .description("write a proof bundle: one entry and all that it takes to verify it, but the key")
+    .addOption(databaseUrlOption())
+    .requiredOption("--trail <name>", "the trail, such as audit_log")
+    .requiredOption("--id <uuid>", "the entry")
+    .option("--out <file>", "where it is written; by default to standard output")
+    .addHelpText(
+      "after",
+      "\nExample:\n  pgtrail prove --trail audit_log --id 0199aabb-ccdd-7eee-8fff-000011112222 --out proof.json\n" +
+        "\nThe bundle is JSON. It proves the entry against the newest signed checkpoint and can be" +
+        "\nverified offline: pgtrail verify proof.json --key KEY. It shows all columns of the entry;" +
+        '\nto withhold an erasable one, replace "value" and "salt" in it by "commitment".' +
+        "\nThe database role has to be a member of pgtrail_auditor or pgtrail_owner." +
+        EXIT_CODES,
+    )
+    .action(async ({ databaseUrl, trail, id, out }: ProveOptions) => {
+      const bundle = formatBundle(
+        await withLog(databaseUrl, (client) => makeBundle(client, trail, id)),
+      );
+      if (out === undefined) {
+        process.stdout.write(bundle);
+      } else {
+        await replaceFile(out, bundle, { durable: true });
+        terminalScreen().line(`${out} proves entry ${id} of ${trail}`);
+      }
+    });
+}
+
+async function makeBundle(client: pg.Client, trail: string, id: string): Promise<ProofBundle> {
+  const relation = await relationOf(client, trail);
+  await expectEntry(client, trail, relation, id);
+  const published = await newestCheckpoint(client);
+  const { index, entry } = await findLeaf(client, trail, relation, id);
+  if (index >= published.size) {
+    throw new UserError(`no signed checkpoint covers entry ${id} yet`, {
+      hint: "Sign one and try again: pgtrail checkpoint --sign",
+    });
+  }
+  const { rows } = await client.query("select pgtrail.tlog_proof($1::regclass, $2, $3) as proof", [
+    relation,
+    id,
+    published.note,
+  ]);
+  return { proof: rows[0].proof, entry, rendering: await render(client, relation, id, entry) };
+}
+
+/** Table of a trail, quoted as SQL wants it. Raises UserError when there is none of this name. */
+export async function relationOf(client: pg.Client, trail: string): Promise<string> {
+  const { rows } = await client.query(
+    "select trail_name, relation::text from pgtrail.trail order by trail_name",
+  );
+  const found = rows.find(({ trail_name }) => trail_name === trail);
+  if (found) return found.relation;
+  throw new UserError(`there is no trail ${trail}`, {
+    hint: `There are: ${rows.map(({ trail_name }) => trail_name).join(", ")}`,
+  });
+}
+
+async function expectEntry(client: pg.Client, trail: string, relation: string, id: string) {
+  const { rowCount } = await client.query(`select from ${relation} where id = $1`, [id]);
+  if (!rowCount) throw new UserError(`${trail} has no entry ${id}`);
+}
+
+async function newestCheckpoint(client: pg.Client): Promise<{ size: number; note: string }> {
+  const { rows } = await client.query(
+    `select published.tree_size as size, published.note
+     from pgtrail.log as log
+     join pgtrail.published_checkpoint as published using (log_id, origin)
+     where log_id = 1
+     order by published.tree_size desc
+     limit 1`,
+  );
+  if (rows[0]) return { size: Number(rows[0].size), note: rows[0].note };
+  throw new UserError("no checkpoint of this log is signed yet", {
+    hint: "Sign one and try again: pgtrail checkpoint --sign",
+  });
+}
+
+async function findLeaf(
+  client: pg.Client,
+  trail: string,
+  relation: string,
+  id: string,
+): Promise<{ index: number; entry: Buffer }> {
+  try {
+    const { rows } = await client.query(
+      "select leaf_index as index, entry from pgtrail.inclusion_proof($1::regclass, $2)",
+      [relation, id],
+    );
+    return { index: Number(rows[0].index), entry: rows[0].entry };
+  } catch (error) {
+    if ((error as pg.DatabaseError).code !== "PT404") throw error;
+    throw new UserError(`entry ${id} of ${trail} is not sealed yet`, {
+      hint: "Seal it (pgtrail seal), sign a checkpoint (pgtrail checkpoint --sign), and try again.",
+      cause: error,
+    });
+  }
+}
+
+/** What a column of an entry is, in the version of the format that the entry was sealed with. */
+interface FormatColumn {
+  name: string;
+  /** The entry holds a commitment or a digest of it. */
+  is_hashed: boolean;
+  is_erasable: boolean;
+  is_time: boolean;
+  is_there: boolean;
+}
+
+async function render(
+  client: pg.Client,
+  relation: string,
+  id: string,
+  entry: Buffer,
+): Promise<RenderedColumn[]> {
+  const [kind, ...values] = entryValues(entry);
+  const [trail, version] = /^(.*)\/(\d+)$/s.exec(kind ?? "")?.slice(1) ?? [];
+  const { rows: columns } = await client.query<FormatColumn>(
+    `select format_column.name,
+         format_column.name = any (format.erasable || format.digested) as is_hashed,
+         format_column.name = any (format.erasable) as is_erasable,
+         coalesce(attribute.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype), false) as is_time,
+         attribute.attname is not null as is_there
+     from pgtrail.entry_format as format
+     cross join lateral unnest(format.columns) with ordinality as format_column (name, position)
+     left join pg_catalog.pg_attribute as attribute
+         on attribute.attrelid = $3::regclass and attribute.attname = format_column.name
+         and not attribute.attisdropped
+     where format.trail_name = $1 and format.version = $2
+     order by format_column.position`,
+    [trail, version, relation],
+  );
+  const openings = await fetchOpenings(client, trail, relation, id, columns);
+  return values.map((held, i) => {
+    const { name: column = "", is_hashed = false, is_time = false } = columns[i] ?? {};
+    if (held === null) return { column, value: null };
+    if (is_time) return { column, value: microsecondsAsTime(held) ?? held };
+    if (!is_hashed) return { column, value: held };
+    return { column, ...(openings.get(column) ?? { commitment: held }) };
+  });
+}
+
+/** Values of the columns that an entry holds hashed, and the salts that lead from them to the hash. */
+async function fetchOpenings(
+  client: pg.Client,
+  trail: string | undefined,
+  relation: string,
+  id: string,
+  columns: readonly FormatColumn[],
+): Promise<Map<string, { value: string; salt: string }>> {
+  const hashed = columns.filter(({ is_hashed, is_there }) => is_hashed && is_there);
+  if (hashed.length === 0) return new Map();
+  // Values as text are rendered under the settings that the entry was encoded with.
+  const lines = hashed.map(({ name, is_erasable }) => {
+    const [literal, identifier] = [client.escapeLiteral(name), client.escapeIdentifier(name)];
+    const salt = is_erasable
+      ? `coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(${literal}, 'UTF8')),
+             (select salt from pgtrail.erasure
+              where trail_name = $2 and entry_id = entry.id and column_name = ${literal}))`
+      : "''::bytea";
+    return `select ${literal} as column, entry.${identifier}::text as value,
+                encode(${salt}, 'hex') as salt
+            from ${relation} as entry where entry.id = $1`;
+  });
+  await client.query(
+    `set timezone = 'UTC'; set datestyle = 'ISO, MDY'; set intervalstyle = 'iso_8601';
+     set extra_float_digits = 1; set bytea_output = 'hex'`,
+  );
+  const { rows } = await client.query(
+    `select opening.* from (${lines.join(" union all ")}) as opening where $2::text is not null`,
+    [id, trail],
+  );
+  return new Map(
+    rows
+      .filter(({ value, salt }) => value !== null && salt !== null && isSalt(salt))
+      .map(({ column, value, salt }) => [column, { value, salt }]),
+  );
+}
