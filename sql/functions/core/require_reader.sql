@@ -1,0 +1,20 @@
+create or replace function pgtrail.require_reader(organisation_id uuid)
+    returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if not pgtrail.may_read(require_reader.organisation_id) then
+        raise exception 'not allowed to read the entries of this organisation'
+            using errcode = 'insufficient_privilege',
+                  detail = format('organisation %s', require_reader.organisation_id),
+                  hint = 'Its coordinators, chapter_admins and org_admins may.';
+    end if;
+end;
+$$;
+
+revoke all on function pgtrail.require_reader(uuid) from public, anon;
+grant execute on function pgtrail.require_reader(uuid) to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.require_reader(uuid) is
+    'Raises 42501 when the caller may not read the entries of an organisation.';

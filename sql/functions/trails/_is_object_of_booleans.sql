@@ -1,0 +1,20 @@
+create or replace function pgtrail._is_object_of_booleans(outcomes jsonb)
+    returns boolean
+    language plpgsql
+    immutable
+    strict
+    parallel safe
+    set search_path = ''
+as $$
+begin
+    -- A document has one text, and one regular expression costs a fraction of a JSON path over its elements.
+    return _is_object_of_booleans.outcomes::text
+        ~ '^\{("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": (true|false)(, (?=")|(?=\})))*\}$';
+end;
+$$;
+
+revoke all on function pgtrail._is_object_of_booleans(jsonb) from public, anon, authenticated, pgtrail_auditor;
+grant execute on function pgtrail._is_object_of_booleans(jsonb) to service_role;
+comment on function pgtrail._is_object_of_booleans(jsonb) is
+    'Tells whether a JSON document is an object whose keys are UUIDs, as Postgres writes them, and whose values are '
+    'true or false.';
