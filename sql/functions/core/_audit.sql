@@ -1,0 +1,18 @@
+create or replace function pgtrail._audit(action text, organisation_id uuid, details jsonb)
+    returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    insert into public.audit_log (organisation_id, actor_id, actor_kind, action, details)
+    values (
+        coalesce(_audit.organisation_id, '00000000-0000-0000-0000-000000000000'),
+        session_user, 'system', _audit.action, jsonb_strip_nulls(_audit.details));
+end;
+$$;
+
+revoke all on function pgtrail._audit(text, uuid, jsonb)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._audit(text, uuid, jsonb) is
+    'Records an act of administration in audit_log: of an organisation, or of the platform.';
