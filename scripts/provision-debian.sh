@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs Debian's PostgreSQL 15 with the extensions that `npm run test:debian` needs, and Go with the packages that
-# check our proofs independently.
+# Installs Debian's PostgreSQL 15 with the extensions that `npm run test:debian` needs, Go with the packages that
+# check our proofs independently, and the browser in which pgtrail/verify is tested.
 # Can run again at any time. Starts no server: the tests start their own.
 set -euo pipefail
 
@@ -12,6 +12,7 @@ packages=(
   libtap-parser-sourcehandler-pgtap-perl
   golang-go
   golang-golang-x-mod-dev
+  chromium
 )
 
 missing=()
@@ -21,7 +22,7 @@ for package in "${packages[@]}"; do
 done
 
 if [ ${#missing[@]} -eq 0 ]; then
-  echo "PostgreSQL 15, its extensions and Go are installed"
+  echo "PostgreSQL 15, its extensions, Go and Chromium are installed"
   exit 0
 fi
 

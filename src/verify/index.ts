@@ -1,7 +1,7 @@
 /**
  * Verifies what a log of pgtrail publishes, without the database and without trusting it: formats
  * of c2sp.org, hashes of RFC 6962, proofs as RFC 9162 verifies them. No dependency and nothing of
- * Node's: it runs wherever Web Crypto does.
+ * Node's: it runs wherever Web Crypto has Ed25519.
  */
 export { type Algorithms, webCrypto } from "./algorithms.js";
 export {

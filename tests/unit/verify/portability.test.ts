@@ -12,7 +12,7 @@ const library = join(root, "src/verify");
 test("pgtrail/verify imports nothing but itself", () => {
   for (const file of readdirSync(library)) {
     const source = readFileSync(join(library, file), "utf8");
-    for (const [, imported = ""] of source.matchAll(/\bfrom "([^"]+)"/g)) {
+    for (const [, imported = ""] of source.matchAll(/\b(?:from|import) "([^"]+)"/g)) {
       expect(imported, file).toMatch(/^\.\/\w+\.js$/);
     }
     expect(source, file).not.toMatch(/\b(require|import)\(/);
