@@ -811,17 +811,84 @@ ALTER FUNCTION pgtrail._check_size(tree_size bigint, newest bigint) OWNER TO pgt
 COMMENT ON FUNCTION pgtrail._check_size(tree_size bigint, newest bigint) IS 'Raises 22023 unless tree_size lies between 0 and newest.';
 
 --
+-- Name: rollup; Type: TABLE; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE TABLE pgtrail.rollup (
+    trail_name text NOT NULL,
+    organisation_id uuid NOT NULL,
+    unit text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    bucket text NOT NULL,
+    entries bigint NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    CONSTRAINT entries_is_positive CHECK ((entries > 0)),
+    CONSTRAINT unit_is_hour_or_month CHECK ((unit = ANY (ARRAY['hour'::text, 'month'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE pgtrail.rollup OWNER TO pgtrail_owner;
+
+--
+-- Name: TABLE rollup; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON TABLE pgtrail.rollup IS 'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is counted here once its seal has passed it, and live until then.';
+
+--
+-- Name: COLUMN rollup.trail_name; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.rollup.trail_name IS 'The trail.';
+
+--
+-- Name: COLUMN rollup.organisation_id; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.rollup.organisation_id IS 'The tenant.';
+
+--
+-- Name: COLUMN rollup.unit; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.rollup.unit IS 'hour or month. Every entry is in one of each.';
+
+--
+-- Name: COLUMN rollup.starts_at; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.rollup.starts_at IS 'Beginning of the hour or month.';
+
+--
+-- Name: COLUMN rollup.bucket; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.rollup.bucket IS 'Value of the bucket of the trail.';
+
+--
+-- Name: COLUMN rollup.entries; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.rollup.entries IS 'How many.';
+
+--
+-- Name: COLUMN rollup.last_at; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.rollup.last_at IS 'Time of the newest event among them.';
+
+--
 -- Name: _count(text, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-CREATE FUNCTION pgtrail._count(trail_name text, condition text) RETURNS jsonb
+CREATE FUNCTION pgtrail._count(trail_name text, condition text) RETURNS pgtrail.rollup[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     SET jit TO 'off'
     SET "TimeZone" TO 'UTC'
     AS $_$
 declare
-    v_counts jsonb;
+    v_hours pgtrail.rollup[];
     v_relation regclass;
 begin
     select registered.relation into strict v_relation
@@ -829,15 +896,15 @@ begin
     where registered.trail_name = _count.trail_name;
 
     execute array_to_string(array[
-        'select coalesce(jsonb_agg(to_jsonb(part)), ''[]''::jsonb) from (',
-        'select $1 as trail_name, organisation_id, date_bin(''1 hour'', at, ''2000-01-01Z'') as hour, bucket,',
+        'select array_agg((trail_name, organisation_id, ''hour'', hour, bucket, entries, last_at)::pgtrail.rollup)',
+        'from (select $1 as trail_name, organisation_id, date_bin(''1 hour'', at, ''2000-01-01Z'') as hour, bucket,',
         'count(*) as entries, max(at) as last_at',
         'from (select', pgtrail._counted_columns(_count.trail_name), 'from', v_relation::text, 'as entry where',
         _count.condition, ') as counted group by 2, 3, 4) as part'
     ], ' ')
-    into v_counts
+    into v_hours
     using _count.trail_name;
-    return v_counts;
+    return v_hours;
 end;
 $_$;
 
@@ -847,7 +914,7 @@ ALTER FUNCTION pgtrail._count(trail_name text, condition text) OWNER TO pgtrail_
 -- Name: FUNCTION _count(trail_name text, condition text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail._count(trail_name text, condition text) IS 'Counts the entries of a trail that fulfil a condition over the row "entry", as _fold() takes them.';
+COMMENT ON FUNCTION pgtrail._count(trail_name text, condition text) IS 'Counts the entries of a trail that fulfil a condition over the row "entry" by hour, organisation and bucket: what _fold() takes. Null when there are none.';
 
 --
 -- Name: _counted_columns(text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -1054,6 +1121,62 @@ ALTER FUNCTION pgtrail._due_entries(trail_name text, organisation_id uuid, month
 COMMENT ON FUNCTION pgtrail._due_entries(trail_name text, organisation_id uuid, month timestamp with time zone, due_before timestamp with time zone) IS 'Returns the query of an organisation''s entries of a month that may be removed: older than due_before by event and by recording, sealed, and not held.';
 
 --
+-- Name: _due_months(text, timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) RETURNS TABLE(month timestamp with time zone, organisation_id uuid, keep interval, entries bigint, last_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    SET "TimeZone" TO 'UTC'
+    AS $$
+begin
+    -- Two queries, each with an index of its own.
+    return query
+    select rollup.starts_at, rollup.organisation_id, policy.keep, sum(rollup.entries)::bigint, max(rollup.last_at)
+    from (
+        select own.organisation_id, greatest(own.keep, setting.keep_at_least) as keep
+        from pgtrail.retention_policy as own
+        cross join pgtrail.retention_setting as setting
+        where own.trail_name = _due_months.trail_name and own.organisation_id is not null and own.keep is not null
+        offset 0
+    ) as policy
+    join pgtrail.rollup as rollup
+        on rollup.trail_name = _due_months.trail_name
+        and rollup.organisation_id = policy.organisation_id
+        and rollup.unit = 'month'
+        and rollup.starts_at < _due_months.as_of - policy.keep
+    group by rollup.starts_at, rollup.organisation_id, policy.keep;
+
+    return query
+    select rollup.starts_at, rollup.organisation_id, policy.keep, sum(rollup.entries)::bigint, max(rollup.last_at)
+    from (
+        select common.trail_name, greatest(common.keep, setting.keep_at_least) as keep
+        from pgtrail.retention_policy as common
+        cross join pgtrail.retention_setting as setting
+        where common.trail_name = _due_months.trail_name and common.organisation_id is null and common.keep is not null
+        offset 0
+    ) as policy
+    join pgtrail.rollup as rollup
+        on rollup.trail_name = _due_months.trail_name
+        and rollup.unit = 'month'
+        and rollup.starts_at < _due_months.as_of - policy.keep
+    where not exists (
+        select
+        from pgtrail.retention_policy as own
+        where own.trail_name = _due_months.trail_name and own.organisation_id = rollup.organisation_id)
+    group by rollup.starts_at, rollup.organisation_id, policy.keep;
+end;
+$$;
+
+ALTER FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _due_months(trail_name text, as_of timestamp with time zone); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) IS 'Returns the months of organisations in which something may be past its policy, or the floor, at as_of: the month began before as_of - keep. entries and last_at are what is counted of the whole month.';
+
+--
 -- Name: _entries(smallint, xid8, text, uuid, xid8, text, uuid, integer, bigint, text[]); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -1180,15 +1303,17 @@ declare
     v_format pgtrail.entry_format;
     v_relation regclass;
     v_values text;
-    c_derived_salt constant text :=
-        'coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(%1$L, ''UTF8'')), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %2$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L))';
-    c_commitment constant text :=
+    v_commitment text :=
         'encode(case when entry.%1$I is not null '
-        'then sha256(%3$s || convert_to(entry.%1$I::text, ''UTF8'')) '
+        'then sha256(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea) || convert_to(entry.%1$I::text, ''UTF8'')) '
+        'end, ''hex'')';
+    c_commitment_or_kept constant text :=
+        'encode(case when entry.%1$I is not null '
+        'then sha256(coalesce(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea), '
+        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
+        'and erasure.entry_id = entry.id and erasure.column_name = %1$L)) || convert_to(entry.%1$I::text, ''UTF8'')) '
         'when entry.erasure_salt is null then (select erasure.commitment from pgtrail.erasure as erasure '
-        'where erasure.trail_name = %2$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
+        'where erasure.trail_name = %3$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
         'end, ''hex'')';
 begin
     select format.* into strict v_format
@@ -1199,12 +1324,17 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _entry_expression.trail_name;
 
+    -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
+    if exists (select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name) then
+        v_commitment := c_commitment_or_kept;
+    end if;
+
     select string_agg(
             case
                 when type.oid is null then 'null'
-                when part.column_name = any (v_format.erasable) then format(
-                    c_commitment, part.column_name, v_format.trail_name,
-                    format(c_derived_salt, part.column_name, v_format.trail_name))
+                when part.column_name = any (v_format.erasable)
+                    then format(
+                        v_commitment, part.column_name, convert_to(part.column_name, 'UTF8'), v_format.trail_name)
                 when part.column_name = any (v_format.digested)
                     then format('encode(sha256(convert_to(entry.%I::text, ''UTF8'')), ''hex'')', part.column_name)
                 when coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype)
@@ -1394,36 +1524,36 @@ ALTER FUNCTION pgtrail._extent(era smallint, from_tx_id xid8, from_trail_name te
 COMMENT ON FUNCTION pgtrail._extent(era smallint, from_tx_id xid8, from_trail_name text, from_entry_id uuid, to_tx_id xid8, to_trail_name text, to_entry_id uuid, max_entries integer, of_trails text[], OUT trails text[], OUT first_id uuid, OUT last_id uuid) IS 'Returns the trails of of_trails that have entries behind the position from and up to the position to, and the least and the greatest of the ids of the first max_entries of each.';
 
 --
--- Name: _fold(jsonb); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: _fold(pgtrail.rollup[]); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-CREATE FUNCTION pgtrail._fold(counts jsonb) RETURNS void
+CREATE FUNCTION pgtrail._fold(hours pgtrail.rollup[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     SET "TimeZone" TO 'UTC'
     AS $$
 begin
     insert into pgtrail.rollup as rollup (trail_name, organisation_id, unit, starts_at, bucket, entries, last_at)
-    select part.trail_name, part.organisation_id, span.unit,
-        case span.unit when 'hour' then part.hour else date_trunc('month', part.hour) end as starts_at,
-        part.bucket, sum(part.entries), max(part.last_at)
-    from jsonb_to_recordset(_fold.counts) as part (
-        trail_name text, organisation_id uuid, hour timestamptz, bucket text, entries bigint, last_at timestamptz)
-    cross join (values ('hour'), ('month')) as span (unit)
-    group by part.trail_name, part.organisation_id, span.unit, 4, part.bucket
+    select part.trail_name, part.organisation_id, 'hour', part.starts_at, part.bucket, part.entries, part.last_at
+    from unnest(_fold.hours) as part
+    union all
+    select part.trail_name, part.organisation_id, 'month', date_trunc('month', part.starts_at), part.bucket,
+        sum(part.entries), max(part.last_at)
+    from unnest(_fold.hours) as part
+    group by part.trail_name, part.organisation_id, 4, part.bucket
     on conflict on constraint rollup_pkey do update
     set entries = rollup.entries + excluded.entries,
         last_at = greatest(rollup.last_at, excluded.last_at);
 end;
 $$;
 
-ALTER FUNCTION pgtrail._fold(counts jsonb) OWNER TO pgtrail_owner;
+ALTER FUNCTION pgtrail._fold(hours pgtrail.rollup[]) OWNER TO pgtrail_owner;
 
 --
--- Name: FUNCTION _fold(counts jsonb); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: FUNCTION _fold(hours pgtrail.rollup[]); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail._fold(counts jsonb) IS 'Adds counts to pgtrail.rollup: [{trail_name, organisation_id, hour, bucket, entries, last_at}].';
+COMMENT ON FUNCTION pgtrail._fold(hours pgtrail.rollup[]) IS 'Adds counts of hours, each hour, organisation and bucket of a trail once, to pgtrail.rollup, and to its months.';
 
 --
 -- Name: _guard(regclass); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -1655,12 +1785,13 @@ begin
     entry := pgtrail._entry(_leaf_index.trail_name, _leaf_index.entry_id, v_version);
     v_leaf := sha256('\x00'::bytea || entry);
 
-    select tile.tile_index * 256 + (position(v_leaf in tile.hashes) - 1) / 32 into leaf_index
+    select tile.tile_index * 256 + (found.place - 1) / 32 into leaf_index
     from pgtrail.tile as tile
+    cross join lateral (select position(v_leaf in tile.hashes) as place offset 0) as found
     where tile.log_id = 1
         and tile.level = 0
         and tile.tile_index between v_batch.first_leaf >> 8 and (v_batch.first_leaf + v_batch.entries - 1) >> 8
-        and position(v_leaf in tile.hashes) % 32 = 1
+        and found.place % 32 = 1
     order by tile.tile_index
     limit 1;
 end;
@@ -2236,7 +2367,7 @@ declare
     v_last jsonb;
     v_leaves bytea[];
     v_content jsonb;
-    v_counts jsonb;
+    v_hours pgtrail.rollup[];
     v_too_long jsonb;
     v_encoded boolean := false;
 begin
@@ -2276,9 +2407,14 @@ begin
                 ),
                 (select array_agg(entry.leaf order by entry.place) from entry where entry.leaf is not null),
                 (select jsonb_agg(to_jsonb(content)) from content),
-                (select jsonb_agg(to_jsonb(counted)) from counted),
+                (
+                    select array_agg((
+                        counted.trail_name, counted.organisation_id, 'hour', counted.hour, counted.bucket,
+                        counted.entries, counted.last_at)::pgtrail.rollup)
+                    from counted
+                ),
                 (select jsonb_agg(to_jsonb(entry) - 'leaf') from entry where entry.leaf is null)
-            into v_found, v_last, v_leaves, v_content, v_counts, v_too_long;
+            into v_found, v_last, v_leaves, v_content, v_hours, v_too_long;
             v_encoded := true;
         exception
             when data_exception or feature_not_supported or program_limit_exceeded
@@ -2309,7 +2445,7 @@ begin
             (v_last ->> 'tx_id')::xid8, v_last ->> 'trail_name', (v_last ->> 'entry_id')::uuid);
     end if;
     if v_found > 0 then
-        perform pgtrail._fold(v_counts);
+        perform pgtrail._fold(v_hours);
     end if;
     update pgtrail.log as head
     set tx_id = (v_last ->> 'tx_id')::xid8,
@@ -2614,15 +2750,19 @@ CREATE FUNCTION pgtrail.apply_retention(as_of timestamp with time zone DEFAULT n
     SET jit TO 'off'
     AS $$
 declare
+    -- How long a run may keep readers and writers of a trail waiting.
+    c_longest_wait constant text := '500ms';
     v_started timestamptz := clock_timestamp();
     v_setting pgtrail.retention_setting;
     v_as_of timestamptz := apply_retention.as_of;
     v_lock_timeout text := current_setting('lock_timeout');
+    v_tried_at timestamptz;
+    v_locked_at timestamptz;
     v_part record;
     v_due record;
     v_found bigint;
     v_removed bigint;
-    v_partitions int := 0;
+    v_drops jsonb := '[]'::jsonb;
     v_batches int := 0;
     v_failures int := 0;
     v_results jsonb := '[]'::jsonb;
@@ -2644,13 +2784,20 @@ begin
     perform from pgtrail.log as head where head.log_id = 1 for update;
 
     for v_part in
-        select registered.trail_name, registered.relation, part.partition, part.month
+        select registered.trail_name, registered.relation, part.partition, part.month,
+            coalesce(due.organisations, '[]'::jsonb) as organisations
         from pgtrail.trail as registered
         cross join lateral pgtrail._partitions(registered.relation) as part
-        where exists (
-                select from pgtrail.retention_policy as policy
-                where policy.trail_name = registered.trail_name and policy.keep is not null)
-            and part.month < v_as_of - v_setting.keep_at_least
+        left join (
+            select one.trail_name, old.month,
+                jsonb_agg(to_jsonb(old) order by old.organisation_id) as organisations
+            from pgtrail.trail as one
+            cross join lateral pgtrail._due_months(one.trail_name, v_as_of) as old
+            group by one.trail_name, old.month
+        ) as due on due.trail_name = registered.trail_name and due.month = part.month
+        where due.organisations is not null
+            -- Empty.
+            or part.month + interval '1 month' <= v_as_of - pgtrail._keep(registered.trail_name, null)
         order by registered.trail_name, part.month
     loop
         -- One failure never stops the others: it is part of the result.
@@ -2666,60 +2813,24 @@ begin
                     v_lines := jsonb_build_array(jsonb_build_object(
                         'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'postponed',
                         'reason', format('%s is not archived yet', to_char(v_part.month, 'YYYY-MM'))));
-                elsif v_partitions < v_setting.max_partitions then
-                    select coalesce(jsonb_agg(jsonb_build_object(
-                            'trail_name', v_part.trail_name, 'organisation', counted.organisation_id,
-                            'entries', counted.entries, 'method', 'drop', 'reason', format(
-                                '%s is past %s', to_char(v_part.month, 'YYYY-MM'),
-                                pgtrail._keep(v_part.trail_name, counted.organisation_id)))), '[]'::jsonb)
-                    into v_lines
-                    from (
-                        select rollup.organisation_id, sum(rollup.entries) as entries
-                        from pgtrail.rollup as rollup
-                        where rollup.trail_name = v_part.trail_name
-                            and rollup.unit = 'month'
-                            and rollup.starts_at = v_part.month
-                        group by rollup.organisation_id
-                        order by rollup.organisation_id
-                    ) as counted;
-                    if v_lines = '[]'::jsonb then
-                        v_lines := jsonb_build_array(jsonb_build_object(
-                            'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'drop',
-                            'reason', format('%s is empty and past the policy of the trail',
-                                             to_char(v_part.month, 'YYYY-MM'))));
-                    end if;
-                    if not apply_retention.dry_run then
-                        -- Writers that wait give up later than this does.
-                        perform set_config('lock_timeout', '500ms', true);
-                        perform pgtrail._drop_partition(v_part.trail_name, v_part.partition, v_part.month);
-                    end if;
-                    v_partitions := v_partitions + 1;
+                elsif jsonb_array_length(v_drops) < v_setting.max_partitions then
+                    v_drops := v_drops || to_jsonb(v_part);
                 end if;
             else
                 for v_due in
-                    select counted.organisation_id,
-                        v_as_of - greatest(
-                            pgtrail._keep(v_part.trail_name, counted.organisation_id),
-                            v_setting.keep_at_least) as before
-                    from (
-                        select distinct rollup.organisation_id
-                        from pgtrail.rollup as rollup
-                        where rollup.trail_name = v_part.trail_name
-                            and rollup.unit = 'month'
-                            and rollup.starts_at = v_part.month
-                    ) as counted
-                    where v_part.month < v_as_of - pgtrail._keep(v_part.trail_name, counted.organisation_id)
-                    order by counted.organisation_id
+                    select due.organisation_id, due.keep
+                    from jsonb_to_recordset(v_part.organisations) as due (organisation_id uuid, keep interval)
                 loop
                     v_found := 0;
                     if apply_retention.dry_run then
                         execute array_to_string(array['select count(*) from (', pgtrail._due_entries(
-                            v_part.trail_name, v_due.organisation_id, v_part.month, v_due.before), ') as due'], ' ')
+                            v_part.trail_name, v_due.organisation_id, v_part.month, v_as_of - v_due.keep),
+                            ') as due'], ' ')
                         into v_found;
                     else
                         while v_batches < v_setting.max_batches loop
                             v_removed := pgtrail._purge_entries(
-                                v_part.trail_name, v_due.organisation_id, v_part.month, v_due.before,
+                                v_part.trail_name, v_due.organisation_id, v_part.month, v_as_of - v_due.keep,
                                 v_setting.batch_size);
                             v_found := v_found + v_removed;
                             -- What holds keep back does not use up the batches.
@@ -2736,8 +2847,7 @@ begin
                         v_lines := v_lines || jsonb_build_object(
                             'trail_name', v_part.trail_name, 'organisation', v_due.organisation_id,
                             'entries', v_found, 'method', 'delete', 'reason', format(
-                                'of %s, past %s', to_char(v_part.month, 'YYYY-MM'),
-                                pgtrail._keep(v_part.trail_name, v_due.organisation_id)));
+                                'of %s, past %s', to_char(v_part.month, 'YYYY-MM'), v_due.keep));
                     end if;
                 end loop;
             end if;
@@ -2749,8 +2859,46 @@ begin
                     'method', case when sqlstate in ('55P03', '40P01') then 'postponed' else 'failed' end,
                     'reason', format('%s: %s', to_char(v_part.month, 'YYYY-MM'), pgtrail.safe_error(sqlstate))));
         end;
+        v_results := v_results || v_lines;
+    end loop;
+
+    -- Last, because from the first drop until the end of the transaction everybody else waits for its trail.
+    for v_part in
+        select part.*
+        from jsonb_to_recordset(v_drops) as part (
+            trail_name text, partition regclass, month timestamptz, organisations jsonb)
+    loop
+        begin
+            select coalesce(
+                jsonb_agg(jsonb_build_object(
+                    'trail_name', v_part.trail_name, 'organisation', due.organisation_id,
+                    'entries', due.entries, 'method', 'drop', 'reason', format(
+                        '%s is past %s', to_char(v_part.month, 'YYYY-MM'), due.keep))),
+                jsonb_build_array(jsonb_build_object(
+                    'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'drop',
+                    'reason', format('%s is empty and past the policy of the trail',
+                                     to_char(v_part.month, 'YYYY-MM')))))
+            into v_lines
+            from jsonb_to_recordset(v_part.organisations) as due (organisation_id uuid, keep interval, entries bigint);
+            if not apply_retention.dry_run then
+                v_tried_at := clock_timestamp();
+                -- Who has others waiting does not wait for long itself.
+                perform set_config(
+                    'lock_timeout', case when v_locked_at is null then c_longest_wait else '50ms' end, true);
+                perform pgtrail._drop_partition(v_part.trail_name, v_part.partition, v_part.month);
+                v_locked_at := coalesce(v_locked_at, v_tried_at);
+            end if;
+        exception
+            when others then
+                v_failures := v_failures + 1;
+                v_lines := jsonb_build_array(jsonb_build_object(
+                    'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0,
+                    'method', case when sqlstate in ('55P03', '40P01') then 'postponed' else 'failed' end,
+                    'reason', format('%s: %s', to_char(v_part.month, 'YYYY-MM'), pgtrail.safe_error(sqlstate))));
+        end;
         perform set_config('lock_timeout', v_lock_timeout, true);
         v_results := v_results || v_lines;
+        exit when clock_timestamp() > v_locked_at + c_longest_wait::interval;
     end loop;
 
     if not apply_retention.dry_run then
@@ -2773,7 +2921,7 @@ ALTER FUNCTION pgtrail.apply_retention(as_of timestamp with time zone, dry_run b
 -- Name: FUNCTION apply_retention(as_of timestamp with time zone, dry_run boolean); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail.apply_retention(as_of timestamp with time zone, dry_run boolean) IS 'Removes the entries that are past their policy at as_of, whole partitions by DROP and others in batches, as many as pgtrail.retention_setting allows a run, and returns what it removed, a line a month and organisation; a dry run returns what there is to remove. Never removes what is held, not sealed, or younger than the floor. method is drop, delete, postponed or failed. What is postponed waits for the next run: somebody was using the partition, or with archive_before_drop it is not archived yet. Leaves a row in pgtrail.purge_run and an entry in audit_log. Raises 22023 (as_of), TR005 (in a copy of the database).';
+COMMENT ON FUNCTION pgtrail.apply_retention(as_of timestamp with time zone, dry_run boolean) IS 'Removes the entries that are past their policy at as_of, whole partitions by DROP and others in batches, as many as pgtrail.retention_setting allows a run, and returns what it removed, a line a month and organisation; a dry run returns what there is to remove. Never removes what is held, not sealed, or younger than the floor. method is drop, delete, postponed or failed. What is postponed waits for the next run: somebody was using the partition, or with archive_before_drop it is not archived yet. Nobody waits longer than half a second for a trail: when drops take longer, the next run goes on. Leaves a row in pgtrail.purge_run and an entry in audit_log. Raises 22023 (as_of), TR005 (in a copy of the database).';
 
 --
 -- Name: archivable_months(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -3762,22 +3910,21 @@ begin
         status := 'critical';
         detail := format('has not run since %s', coalesce(date_trunc('second', v_purged.finished_at)::text, 'ever'));
     else
+        -- Three days late: what became due yesterday may wait for somebody who used the partition.
         select count(*) into v_overdue
-        from pgtrail.rollup as rollup
-        where rollup.unit = 'month'
-            and rollup.starts_at + interval '1 month' + interval '3 days'
-                < now() - pgtrail._keep(rollup.trail_name, rollup.organisation_id)
-            and rollup.last_at < now() - pgtrail._keep(rollup.trail_name, rollup.organisation_id) - interval '3 days'
-            and not pgtrail._is_held(rollup.trail_name, rollup.organisation_id, rollup.starts_at)
-            and not pgtrail._is_held(rollup.trail_name, rollup.organisation_id, rollup.last_at)
+        from pgtrail.trail as registered
+        cross join lateral pgtrail._due_months(registered.trail_name, now() - interval '3 days') as due
+        where due.month + interval '1 month' < now() - interval '3 days' - due.keep
+            and due.last_at < now() - interval '3 days' - due.keep
+            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.month)
+            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.last_at)
             and not exists (
                 select
                 from pgtrail.batch_content as content
                 join pgtrail.batch as batch on batch.log_id = 1 and batch.first_leaf = content.first_leaf
-                where content.trail_name = rollup.trail_name
-                    and content.month = (rollup.starts_at at time zone 'UTC')::date
-                    and batch.sealed_at
-                        > now() - pgtrail._keep(rollup.trail_name, rollup.organisation_id) - interval '3 days');
+                where content.trail_name = registered.trail_name
+                    and content.month = (due.month at time zone 'UTC')::date
+                    and batch.sealed_at > now() - interval '3 days' - due.keep);
         status := case when v_overdue > 0 then 'critical' else 'ok' end;
         detail := case
             when v_overdue > 0
@@ -3927,6 +4074,13 @@ begin
     end loop;
     v_result := jsonb_build_object('partitions_created', v_partitions);
 
+    select count(*) into v_defects from pgtrail.verify_slice();
+    v_result := v_result || jsonb_build_object('defects', v_defects);
+    perform pgtrail._set_alert(
+        'log defects', case when v_defects > 0 then 'critical' else 'ok' end,
+        jsonb_build_object('defects', v_defects, 'hint', 'run pgtrail.verify()'));
+
+    -- After the verification, which takes its time: from the first drop on, others wait for this transaction to end.
     if not pgtrail._retention_enabled() then
         v_result := v_result || jsonb_build_object('retention', 'not enabled in this copy of the database');
     else
@@ -3935,12 +4089,6 @@ begin
         from pgtrail.apply_retention(least(maintain.as_of, clock_timestamp())) as line;
         v_result := v_result || jsonb_build_object('entries_removed', v_removed, 'purges_postponed', v_postponed);
     end if;
-
-    select count(*) into v_defects from pgtrail.verify_slice();
-    v_result := v_result || jsonb_build_object('defects', v_defects);
-    perform pgtrail._set_alert(
-        'log defects', case when v_defects > 0 then 'critical' else 'ok' end,
-        jsonb_build_object('defects', v_defects, 'hint', 'run pgtrail.verify()'));
 
     update pgtrail.log as head set maintained_at = clock_timestamp() where head.log_id = 1;
     for v_check in
@@ -5395,7 +5543,8 @@ begin
             from unnest(pgtrail._trails_between(gap.to_tx_id, gap.end_tx_id)) as present (trail_name)
             where exists (
                 select from pgtrail.entry_format as format where format.trail_name = present.trail_name)
-        )) as entries;
+        )) as entries
+    where (gap.to_tx_id, gap.to_trail_name, gap.to_entry_id) <> (gap.end_tx_id, gap.end_trail_name, gap.end_entry_id);
 
     return query
     select 'log damaged'::text, registered.trail_name, null::uuid, 'pgtrail.entry_format has no format of its entries'
@@ -5518,16 +5667,14 @@ begin
         for organisation_id, unit, starts_at, bucket, stored, counted in
             with part as materialized (
                 select recorded.*
-                from jsonb_to_recordset(pgtrail._count(trail_name, array_to_string(array[
+                from unnest(pgtrail._count(trail_name, array_to_string(array[
                     'not (', pgtrail._live_condition(trail_name), ')',
                     format('and entry.id >= %L', pgtrail.uuid7_floor(v_month)),
                     format('and entry.id < %L', pgtrail.uuid7_floor(v_month + interval '1 month'))
-                ], ' '))) as recorded (
-                    organisation_id uuid, hour timestamptz, bucket text, entries bigint, last_at timestamptz)
+                ], ' '))) as recorded
             ),
             fresh as (
-                select part.organisation_id, 'hour' as unit, part.hour as starts_at, part.bucket, part.entries,
-                    part.last_at
+                select part.organisation_id, part.unit, part.starts_at, part.bucket, part.entries, part.last_at
                 from part
                 union all
                 select part.organisation_id, 'month', v_month, part.bucket, sum(part.entries)::bigint, max(part.last_at)
@@ -5570,11 +5717,13 @@ COMMENT ON FUNCTION pgtrail.verify_rollups(trail regclass) IS 'Counts the sealed
 -- Name: verify_slice(integer); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-CREATE FUNCTION pgtrail.verify_slice(batches integer DEFAULT 10) RETURNS TABLE(defect text, trail_name text, entry_id uuid, detail text)
+CREATE FUNCTION pgtrail.verify_slice(batches integer DEFAULT 10000) RETURNS TABLE(defect text, trail_name text, entry_id uuid, detail text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
+    c_longest constant interval := '10 seconds';
+    v_started timestamptz := clock_timestamp();
     v_first_leaf bigint;
     v_next bigint := 0::bigint;
 begin
@@ -5582,7 +5731,7 @@ begin
         raise exception 'batches must be 1 or more'
             using errcode = 'invalid_parameter_value',
                   detail = format('got %s', coalesce(verify_slice.batches::text, 'null')),
-                  hint = 'Leave it out to verify 10 batches.';
+                  hint = 'Leave it out to verify for up to 10 seconds.';
     end if;
 
     return query select found.* from pgtrail.verify_head(100) as found;
@@ -5596,6 +5745,7 @@ begin
         limit verify_slice.batches
     loop
         return query select found.* from pgtrail.verify_batch(v_first_leaf) as found;
+        exit when clock_timestamp() > v_started + c_longest;
     end loop;
 
     -- Behind the last batch it begins again.
@@ -5612,7 +5762,7 @@ ALTER FUNCTION pgtrail.verify_slice(batches integer) OWNER TO pgtrail_owner;
 -- Name: FUNCTION verify_slice(batches integer); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail.verify_slice(batches integer) IS 'Verifies the head of the log and the next batches, goes on where it stopped the last time, begins again at the end, and returns the defects. For regular calls. Raises 22023 (batches).';
+COMMENT ON FUNCTION pgtrail.verify_slice(batches integer) IS 'Verifies the head of the log and the next batches for up to 10 seconds, goes on where it stopped the last time, begins again at the end, and returns the defects. For regular calls. Raises 22023 (batches).';
 
 --
 -- Name: get_audit_log(uuid, timestamp with time zone, timestamp with time zone, text, text, text, text, integer, integer, text); Type: FUNCTION; Schema: public; Owner: pgtrail_owner
@@ -7005,73 +7155,6 @@ COMMENT ON COLUMN pgtrail.retention_setting.system_identifier IS 'Cluster in whi
 COMMENT ON COLUMN pgtrail.retention_setting.database_oid IS 'Database in which retention was enabled. A copy has another and removes nothing until enable_retention().';
 
 --
--- Name: rollup; Type: TABLE; Schema: pgtrail; Owner: pgtrail_owner
---
-
-CREATE TABLE pgtrail.rollup (
-    trail_name text NOT NULL,
-    organisation_id uuid NOT NULL,
-    unit text NOT NULL,
-    starts_at timestamp with time zone NOT NULL,
-    bucket text NOT NULL,
-    entries bigint NOT NULL,
-    last_at timestamp with time zone NOT NULL,
-    CONSTRAINT entries_is_positive CHECK ((entries > 0)),
-    CONSTRAINT unit_is_hour_or_month CHECK ((unit = ANY (ARRAY['hour'::text, 'month'::text])))
-)
-WITH (fillfactor='80');
-
-ALTER TABLE pgtrail.rollup OWNER TO pgtrail_owner;
-
---
--- Name: TABLE rollup; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON TABLE pgtrail.rollup IS 'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is counted here once its seal has passed it, and live until then.';
-
---
--- Name: COLUMN rollup.trail_name; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN pgtrail.rollup.trail_name IS 'The trail.';
-
---
--- Name: COLUMN rollup.organisation_id; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN pgtrail.rollup.organisation_id IS 'The tenant.';
-
---
--- Name: COLUMN rollup.unit; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN pgtrail.rollup.unit IS 'hour or month. Every entry is in one of each.';
-
---
--- Name: COLUMN rollup.starts_at; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN pgtrail.rollup.starts_at IS 'Beginning of the hour or month.';
-
---
--- Name: COLUMN rollup.bucket; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN pgtrail.rollup.bucket IS 'Value of the bucket of the trail.';
-
---
--- Name: COLUMN rollup.entries; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN pgtrail.rollup.entries IS 'How many.';
-
---
--- Name: COLUMN rollup.last_at; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN pgtrail.rollup.last_at IS 'Time of the newest event among them.';
-
---
 -- Name: tile; Type: TABLE; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -7998,6 +8081,12 @@ CREATE INDEX batch_position_idx ON pgtrail.batch USING btree (log_id, era, to_tx
 CREATE INDEX legal_hold_trail_name_idx ON pgtrail.legal_hold USING btree (trail_name);
 
 --
+-- Name: rollup_trail_name_starts_at_organisation_id_idx; Type: INDEX; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE INDEX rollup_trail_name_starts_at_organisation_id_idx ON pgtrail.rollup USING btree (trail_name, starts_at, organisation_id) WHERE (unit = 'month'::text);
+
+--
 -- Name: audit_log_organisation_id_actor_id_id_idx; Type: INDEX; Schema: public; Owner: pgtrail_owner
 --
 
@@ -8227,13 +8316,6 @@ ALTER TABLE ONLY pgtrail.published_checkpoint
 
 ALTER TABLE ONLY pgtrail.retention_policy
     ADD CONSTRAINT retention_policy_trail_name_fkey FOREIGN KEY (trail_name) REFERENCES pgtrail.trail(trail_name);
-
---
--- Name: rollup rollup_trail_name_fkey; Type: FK CONSTRAINT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-ALTER TABLE ONLY pgtrail.rollup
-    ADD CONSTRAINT rollup_trail_name_fkey FOREIGN KEY (trail_name) REFERENCES pgtrail.trail(trail_name);
 
 --
 -- Name: tile tile_log_id_fkey; Type: FK CONSTRAINT; Schema: pgtrail; Owner: pgtrail_owner
@@ -8558,6 +8640,14 @@ REVOKE ALL ON FUNCTION pgtrail._check_month(month date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pgtrail._check_size(tree_size bigint, newest bigint) FROM PUBLIC;
 
 --
+-- Name: TABLE rollup; Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+GRANT SELECT ON TABLE pgtrail.rollup TO authenticated;
+GRANT SELECT ON TABLE pgtrail.rollup TO service_role;
+GRANT SELECT ON TABLE pgtrail.rollup TO pgtrail_auditor;
+
+--
 -- Name: FUNCTION _count(trail_name text, condition text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -8593,6 +8683,13 @@ REVOKE ALL ON FUNCTION pgtrail._drop_partition(trail_name text, partition regcla
 --
 
 REVOKE ALL ON FUNCTION pgtrail._due_entries(trail_name text, organisation_id uuid, month timestamp with time zone, due_before timestamp with time zone) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _due_months(trail_name text, as_of timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) TO pgtrail_auditor;
 
 --
 -- Name: FUNCTION _entries(era smallint, from_tx_id xid8, from_trail_name text, from_entry_id uuid, to_tx_id xid8, to_trail_name text, to_entry_id uuid, max_entries integer, first_leaf bigint, of_trails text[]); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -8632,10 +8729,10 @@ GRANT ALL ON FUNCTION pgtrail._erase_columns(relation regclass, entry_id uuid, c
 REVOKE ALL ON FUNCTION pgtrail._extent(era smallint, from_tx_id xid8, from_trail_name text, from_entry_id uuid, to_tx_id xid8, to_trail_name text, to_entry_id uuid, max_entries integer, of_trails text[], OUT trails text[], OUT first_id uuid, OUT last_id uuid) FROM PUBLIC;
 
 --
--- Name: FUNCTION _fold(counts jsonb); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: FUNCTION _fold(hours pgtrail.rollup[]); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-REVOKE ALL ON FUNCTION pgtrail._fold(counts jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pgtrail._fold(hours pgtrail.rollup[]) FROM PUBLIC;
 
 --
 -- Name: FUNCTION _guard(relation regclass); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -9285,14 +9382,6 @@ GRANT SELECT ON TABLE pgtrail.retention_policy TO pgtrail_auditor;
 --
 
 GRANT SELECT ON TABLE pgtrail.retention_setting TO pgtrail_auditor;
-
---
--- Name: TABLE rollup; Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
---
-
-GRANT SELECT ON TABLE pgtrail.rollup TO authenticated;
-GRANT SELECT ON TABLE pgtrail.rollup TO service_role;
-GRANT SELECT ON TABLE pgtrail.rollup TO pgtrail_auditor;
 
 --
 -- Name: TABLE tile; Type: ACL; Schema: pgtrail; Owner: pgtrail_owner

@@ -102,6 +102,8 @@ async function main(results?: string): Promise<boolean> {
   try {
     const url = cluster.url({ database });
     await createTestDatabase(cluster.url(), database);
+    // Jobs would seal in the middle of a test.
+    await withClient(url, (client) => client.query("select cron.unschedule(jobid) from cron.job"));
     await withClient(cluster.url(), (client) =>
       client.query(`alter database ${database} set pgtrail.test_database = 'on'`),
     );

@@ -13,7 +13,10 @@ export interface Alert {
   raised_at: Date;
 }
 
-/** Tells alerts, each once, and again when its severity changes. */
+/**
+ * Tells alerts, each once, and again when its severity changes. One that the webhook did not accept
+ * is posted again with the next call.
+ */
 export interface AlertForwarder {
   /** Tells the open alerts that it has not told. Calls while one waits are one. Never rejects. */
   forward(client: pg.ClientBase): Promise<void>;
@@ -42,6 +45,8 @@ export function alertForwarder(
   const told = new Map<string, string>();
   /** By alert, so that what is posted about one arrives in order. */
   const deliveries = new Map<string, Promise<void>>();
+  /** Not accepted, though tried several times. */
+  const refused = new Set<string>();
   const abandon = new AbortController();
   let complete = true;
   let reading = Promise.resolve();
@@ -51,11 +56,15 @@ export function alertForwarder(
     try {
       const { rows } = await client.query<Alert>(OPEN_ALERTS);
       const open = new Set(rows.map(({ alert }) => alert));
-      for (const alert of told.keys()) if (!open.has(alert)) told.delete(alert);
-      for (const row of rows.filter(({ alert, severity }) => told.get(alert) !== severity)) {
+      for (const known of [told, refused]) {
+        for (const alert of known.keys()) if (!open.has(alert)) known.delete(alert);
+      }
+      for (const row of rows) {
+        const isNews = told.get(row.alert) !== row.severity;
         told.set(row.alert, row.severity);
-        tell(row);
-        if (webhook !== undefined) deliver(row, webhook);
+        if (isNews) tell(row);
+        const isRefused = refused.delete(row.alert);
+        if (webhook !== undefined && (isNews || isRefused)) deliver(row, webhook);
       }
     } catch (error) {
       complete = false;
@@ -78,6 +87,7 @@ export function alertForwarder(
       )
       .then((accepted) => {
         complete &&= accepted;
+        if (!accepted) refused.add(id);
         if (deliveries.get(id) === delivery) deliveries.delete(id);
       });
     deliveries.set(id, delivery);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { BIN_DIRECTORY } from "../../scripts/lib/dump.js";
+import { migrate } from "../../src/migrate.js";
 import { ids, sqlstate, useCluster, useDatabase } from "../harness/index.js";
 import { seal, verify } from "../harness/log.js";
 import { createTestDatabase, databaseUrl } from "../harness/template.js";
@@ -149,11 +150,9 @@ describe.runIf(available)(
       ],
     ] as const;
 
-    test("schedule_jobs schedules each job once, however often it is called", async () => {
-      const expected = jobs.map(([job, schedule]) => ({ job, scheduler: "pg_cron", schedule }));
-      for (let call = 0; call < 3; call++) expect(await scheduleJobs(migrator)).toEqual(expected);
+    async function expectJobsOnce(): Promise<void> {
       const { rows } = await superuser.query(
-        "select jobname, schedule, command, database, username, active from cron.job order by jobid",
+        "select jobname, schedule, command, database, username, active from cron.job order by command desc",
       );
       expect(rows).toEqual(
         jobs.map(([jobname, schedule, command]) => ({
@@ -165,6 +164,19 @@ describe.runIf(available)(
           active: true,
         })),
       );
+    }
+
+    test("migrating schedules each job once, as the migrating role, however often it migrates", async () => {
+      await expectJobsOnce();
+      await migrate({ databaseUrl: databaseUrl(cluster.cluster.url(), name, "migrator") });
+      await expectJobsOnce();
+    });
+
+    test("schedule_jobs schedules each job once, however often it is called", async () => {
+      await migrator.query("select cron.unschedule('pgtrail_maintain')");
+      const expected = jobs.map(([job, schedule]) => ({ job, scheduler: "pg_cron", schedule }));
+      for (let call = 0; call < 3; call++) expect(await scheduleJobs(migrator)).toEqual(expected);
+      await expectJobsOnce();
     });
 
     test("schedule_jobs puts back a schedule that was changed", async () => {

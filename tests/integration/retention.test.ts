@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { ids, sqlstate, useCluster, useDatabase } from "../harness/index.js";
 import { seal, verify } from "../harness/log.js";
 
@@ -40,12 +40,15 @@ beforeAll(async () => {
   );
 });
 
+/** Ages in days, in months that the model, which goes back 400 days, leaves alone. */
+const [OLD, OLDER] = [440, 480];
+
 /** Partitions for events of more than a year, of which retention drops some. */
 async function preparePartitions(): Promise<void> {
   for (const trail of trails) {
     await database.superuser.query("select pgtrail.ensure_partitions($1::regclass, $2, now())", [
       `public.${trail}`,
-      daysBefore(420),
+      daysBefore(OLDER),
     ]);
   }
 }
@@ -291,7 +294,7 @@ describe("retention", () => {
     await database.superuser.query("update pgtrail.retention_setting set max_partitions = 100");
     await applyAll(asOf);
     await preparePartitions();
-    for (const days of [150, 90]) {
+    for (const days of [OLDER, OLD]) {
       await record(
         "coordinator_acknowledgement_audit",
         organisation,
@@ -302,7 +305,7 @@ describe("retention", () => {
     await seal(database.superuser);
     await database.superuser.query("update pgtrail.batch set sealed_at = '2020-01-01Z'");
 
-    const partition = `pgtrail_partitions.coordinator_acknowledgement_audit_${daysBefore(150).toISOString().slice(0, 7).replace("-", "_")}`;
+    const partition = `pgtrail_partitions.coordinator_acknowledgement_audit_${daysBefore(OLDER).toISOString().slice(0, 7).replace("-", "_")}`;
     const reader = await database.superuser.connect();
     let lines: Line[];
     try {
@@ -313,12 +316,12 @@ describe("retention", () => {
       expect((await reader.query("fetch 1 from page")).rows).toEqual([]);
       await reader.query("commit");
     } finally {
-      reader.release();
+      reader.release(true);
     }
     const own = (some: Line[]) => some.filter((line) => line.organisation === organisation);
     expect(own(lines)).toMatchObject([{ entries: "1", method: "drop" }]);
     expect(lines.filter(({ method }) => method === "postponed")).toMatchObject([
-      { reason: `${daysBefore(150).toISOString().slice(0, 7)}: database.lock_timeout` },
+      { reason: `${daysBefore(OLDER).toISOString().slice(0, 7)}: database.lock_timeout` },
     ]);
     expect(own(await applyAll(asOf))).toMatchObject([{ entries: "1", method: "drop" }]);
     expect(await verify(database.superuser)).toEqual([]);
@@ -369,6 +372,94 @@ describe("retention", () => {
     expect(written).toBeGreaterThan(0);
     await seal(database.superuser);
     expect(await verify(database.superuser)).toEqual([]);
+  });
+
+  const coordinators = "coordinator_acknowledgement_audit";
+
+  /** A trail with a month to drop and one to delete from, an entry each. Returns the ids of both. */
+  async function somethingToDropAndDelete(): Promise<{ dropped: string; deleted: string }> {
+    const [organisation, forEver] = [randomUUID(), randomUUID()];
+    await database.superuser.query("update pgtrail.retention_setting set max_partitions = 100");
+    await setRetention(coordinators, 30, null);
+    await applyAll(asOf);
+    await preparePartitions();
+    await setRetention(coordinators, null, forEver);
+    const older = await record(coordinators, organisation, daysBefore(OLDER), daysBefore(OLDER));
+    const old = await record(coordinators, organisation, daysBefore(OLD), daysBefore(OLD));
+    await record(coordinators, forEver, daysBefore(OLD), daysBefore(OLD));
+    await seal(database.superuser);
+    await database.superuser.query("update pgtrail.batch set sealed_at = '2020-01-01Z'");
+    return { dropped: older.id, deleted: old.id };
+  }
+
+  /** Does `work` while a lock, taken by `lock`, keeps it waiting, and writes to the trail meanwhile. */
+  async function writeWhileWaiting<T>(
+    lock: string,
+    values: unknown[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const blocker = await database.superuser.connect();
+    let done: Promise<T>;
+    try {
+      await blocker.query("begin");
+      await blocker.query(lock, values);
+      done = work();
+      await vi.waitFor(async () => {
+        const { rows } = await database.superuser.query(
+          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        expect(rows).toHaveLength(1);
+      });
+      await record(coordinators, ids.organisationA, new Date(), new Date());
+      await blocker.query("commit");
+    } finally {
+      blocker.release(true);
+    }
+    return done;
+  }
+
+  test("writers do not wait while entries are deleted: partitions are dropped after that", async () => {
+    const { deleted } = await somethingToDropAndDelete();
+    const lines = await writeWhileWaiting(
+      `select from public.${coordinators} where id = $1 for update`,
+      [deleted],
+      () => applyRetention(asOf),
+    );
+    expect(lines.filter(({ entries }) => entries === "1").map(({ method }) => method)).toEqual([
+      "delete",
+      "drop",
+    ]);
+  });
+
+  test("writers do not wait while maintain verifies: partitions are dropped after that", async () => {
+    const { dropped, deleted } = await somethingToDropAndDelete();
+    const { rows } = await writeWhileWaiting(
+      "lock table pgtrail.tile in access exclusive mode",
+      [],
+      () => database.superuser.query("select pgtrail.maintain() as done"),
+    );
+    expect(rows[0].done).toMatchObject({ purges_postponed: 0, defects: 0 });
+    const left = await present();
+    expect(left).not.toContain(dropped);
+    expect(left).not.toContain(deleted);
+  });
+
+  test("a run in which drops take long leaves the rest to the next one", async () => {
+    await setRetention("coordinator_acknowledgement_audit", 30, null);
+    await database.superuser.query("update pgtrail.retention_setting set max_partitions = 100");
+    await database.superuser.query(`
+      create function public.take_long() returns event_trigger language plpgsql
+      as $$ begin perform pg_sleep(0.3); end $$;
+      create event trigger take_long on sql_drop execute function public.take_long()`);
+    try {
+      const first = await applyRetention(asOf);
+      expect(first.map(({ method }) => method)).toEqual(["drop", "drop"]);
+    } finally {
+      await database.superuser.query(
+        "drop event trigger take_long; drop function public.take_long()",
+      );
+    }
+    expect((await applyAll(asOf)).length).toBeGreaterThan(5);
   });
 
   test("refuses what is below the floor, zero, negative, and a clock ahead", async () => {

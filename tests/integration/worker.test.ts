@@ -446,6 +446,17 @@ describe("alerts", () => {
     ]);
   });
 
+  test("are posted with later runs as long as the webhook is away, and told once", async () => {
+    const hook = await receiver(...Array(100).fill(503));
+    await setAlert("at last", "critical");
+    const running = worker(["--webhook", hook.url, "--seal-every", "1"]);
+    const posted = () => hook.received.filter(({ body }) => body.kind === "at last");
+    // Three at first.
+    await vi.waitUntil(() => posted().length > 3, { timeout: 20_000, interval: 20 });
+    expect(await running.stop()).toBe(0);
+    expect(about(running.warnings(), "at last")).toHaveLength(1);
+  });
+
   test("hold up neither the jobs nor the end when the webhook never answers", async () => {
     const hook = await receiver(...Array(100).fill(0));
     await setAlert("no answer", "critical");

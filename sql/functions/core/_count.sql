@@ -1,5 +1,5 @@
 create or replace function pgtrail._count(trail_name text, condition text)
-    returns jsonb
+    returns pgtrail.rollup[]
     language plpgsql
     stable
     set search_path = ''
@@ -7,7 +7,7 @@ create or replace function pgtrail._count(trail_name text, condition text)
     set timezone = 'UTC'
 as $$
 declare
-    v_counts jsonb;
+    v_hours pgtrail.rollup[];
     v_relation regclass;
 begin
     select registered.relation into strict v_relation
@@ -15,18 +15,19 @@ begin
     where registered.trail_name = _count.trail_name;
 
     execute array_to_string(array[
-        'select coalesce(jsonb_agg(to_jsonb(part)), ''[]''::jsonb) from (',
-        'select $1 as trail_name, organisation_id, date_bin(''1 hour'', at, ''2000-01-01Z'') as hour, bucket,',
+        'select array_agg((trail_name, organisation_id, ''hour'', hour, bucket, entries, last_at)::pgtrail.rollup)',
+        'from (select $1 as trail_name, organisation_id, date_bin(''1 hour'', at, ''2000-01-01Z'') as hour, bucket,',
         'count(*) as entries, max(at) as last_at',
         'from (select', pgtrail._counted_columns(_count.trail_name), 'from', v_relation::text, 'as entry where',
         _count.condition, ') as counted group by 2, 3, 4) as part'
     ], ' ')
-    into v_counts
+    into v_hours
     using _count.trail_name;
-    return v_counts;
+    return v_hours;
 end;
 $$;
 
 revoke all on function pgtrail._count(text, text) from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._count(text, text) is
-    'Counts the entries of a trail that fulfil a condition over the row "entry", as _fold() takes them.';
+    'Counts the entries of a trail that fulfil a condition over the row "entry" by hour, organisation and bucket: what '
+    '_fold() takes. Null when there are none.';

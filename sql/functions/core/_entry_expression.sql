@@ -1,5 +1,6 @@
 -- json_build_array(...)::text is the one rendering that is the same under every TimeZone, DateStyle and
--- client_encoding, after ADD COLUMN and on every version of Postgres, as long as times enter as integers.
+-- client_encoding, after ADD COLUMN and on every version of Postgres, as long as times enter as integers. The
+-- expression belongs to the snapshot it is made in: the next one may see the trail's first erasure.
 create or replace function pgtrail._entry_expression(trail_name text, version smallint)
     returns text
     language plpgsql
@@ -10,15 +11,17 @@ declare
     v_format pgtrail.entry_format;
     v_relation regclass;
     v_values text;
-    c_derived_salt constant text :=
-        'coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(%1$L, ''UTF8'')), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %2$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L))';
-    c_commitment constant text :=
+    v_commitment text :=
         'encode(case when entry.%1$I is not null '
-        'then sha256(%3$s || convert_to(entry.%1$I::text, ''UTF8'')) '
+        'then sha256(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea) || convert_to(entry.%1$I::text, ''UTF8'')) '
+        'end, ''hex'')';
+    c_commitment_or_kept constant text :=
+        'encode(case when entry.%1$I is not null '
+        'then sha256(coalesce(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea), '
+        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
+        'and erasure.entry_id = entry.id and erasure.column_name = %1$L)) || convert_to(entry.%1$I::text, ''UTF8'')) '
         'when entry.erasure_salt is null then (select erasure.commitment from pgtrail.erasure as erasure '
-        'where erasure.trail_name = %2$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
+        'where erasure.trail_name = %3$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
         'end, ''hex'')';
 begin
     select format.* into strict v_format
@@ -29,12 +32,17 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _entry_expression.trail_name;
 
+    -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
+    if exists (select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name) then
+        v_commitment := c_commitment_or_kept;
+    end if;
+
     select string_agg(
             case
                 when type.oid is null then 'null'
-                when part.column_name = any (v_format.erasable) then format(
-                    c_commitment, part.column_name, v_format.trail_name,
-                    format(c_derived_salt, part.column_name, v_format.trail_name))
+                when part.column_name = any (v_format.erasable)
+                    then format(
+                        v_commitment, part.column_name, convert_to(part.column_name, 'UTF8'), v_format.trail_name)
                 when part.column_name = any (v_format.digested)
                     then format('encode(sha256(convert_to(entry.%I::text, ''UTF8'')), ''hex'')', part.column_name)
                 when coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype)

@@ -1,4 +1,4 @@
-create or replace function pgtrail._fold(counts jsonb)
+create or replace function pgtrail._fold(hours pgtrail.rollup[])
     returns void
     language plpgsql
     set search_path = ''
@@ -6,19 +6,19 @@ create or replace function pgtrail._fold(counts jsonb)
 as $$
 begin
     insert into pgtrail.rollup as rollup (trail_name, organisation_id, unit, starts_at, bucket, entries, last_at)
-    select part.trail_name, part.organisation_id, span.unit,
-        case span.unit when 'hour' then part.hour else date_trunc('month', part.hour) end as starts_at,
-        part.bucket, sum(part.entries), max(part.last_at)
-    from jsonb_to_recordset(_fold.counts) as part (
-        trail_name text, organisation_id uuid, hour timestamptz, bucket text, entries bigint, last_at timestamptz)
-    cross join (values ('hour'), ('month')) as span (unit)
-    group by part.trail_name, part.organisation_id, span.unit, 4, part.bucket
+    select part.trail_name, part.organisation_id, 'hour', part.starts_at, part.bucket, part.entries, part.last_at
+    from unnest(_fold.hours) as part
+    union all
+    select part.trail_name, part.organisation_id, 'month', date_trunc('month', part.starts_at), part.bucket,
+        sum(part.entries), max(part.last_at)
+    from unnest(_fold.hours) as part
+    group by part.trail_name, part.organisation_id, 4, part.bucket
     on conflict on constraint rollup_pkey do update
     set entries = rollup.entries + excluded.entries,
         last_at = greatest(rollup.last_at, excluded.last_at);
 end;
 $$;
 
-revoke all on function pgtrail._fold(jsonb) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._fold(jsonb) is
-    'Adds counts to pgtrail.rollup: [{trail_name, organisation_id, hour, bucket, entries, last_at}].';
+revoke all on function pgtrail._fold(pgtrail.rollup[]) from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._fold(pgtrail.rollup[]) is
+    'Adds counts of hours, each hour, organisation and bucket of a trail once, to pgtrail.rollup, and to its months.';

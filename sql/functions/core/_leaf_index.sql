@@ -66,12 +66,13 @@ begin
     entry := pgtrail._entry(_leaf_index.trail_name, _leaf_index.entry_id, v_version);
     v_leaf := sha256('\x00'::bytea || entry);
 
-    select tile.tile_index * 256 + (position(v_leaf in tile.hashes) - 1) / 32 into leaf_index
+    select tile.tile_index * 256 + (found.place - 1) / 32 into leaf_index
     from pgtrail.tile as tile
+    cross join lateral (select position(v_leaf in tile.hashes) as place offset 0) as found
     where tile.log_id = 1
         and tile.level = 0
         and tile.tile_index between v_batch.first_leaf >> 8 and (v_batch.first_leaf + v_batch.entries - 1) >> 8
-        and position(v_leaf in tile.hashes) % 32 = 1
+        and found.place % 32 = 1
     order by tile.tile_index
     limit 1;
 end;

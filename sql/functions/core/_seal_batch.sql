@@ -16,7 +16,7 @@ declare
     v_last jsonb;
     v_leaves bytea[];
     v_content jsonb;
-    v_counts jsonb;
+    v_hours pgtrail.rollup[];
     v_too_long jsonb;
     v_encoded boolean := false;
 begin
@@ -56,9 +56,14 @@ begin
                 ),
                 (select array_agg(entry.leaf order by entry.place) from entry where entry.leaf is not null),
                 (select jsonb_agg(to_jsonb(content)) from content),
-                (select jsonb_agg(to_jsonb(counted)) from counted),
+                (
+                    select array_agg((
+                        counted.trail_name, counted.organisation_id, 'hour', counted.hour, counted.bucket,
+                        counted.entries, counted.last_at)::pgtrail.rollup)
+                    from counted
+                ),
                 (select jsonb_agg(to_jsonb(entry) - 'leaf') from entry where entry.leaf is null)
-            into v_found, v_last, v_leaves, v_content, v_counts, v_too_long;
+            into v_found, v_last, v_leaves, v_content, v_hours, v_too_long;
             v_encoded := true;
         exception
             when data_exception or feature_not_supported or program_limit_exceeded
@@ -89,7 +94,7 @@ begin
             (v_last ->> 'tx_id')::xid8, v_last ->> 'trail_name', (v_last ->> 'entry_id')::uuid);
     end if;
     if v_found > 0 then
-        perform pgtrail._fold(v_counts);
+        perform pgtrail._fold(v_hours);
     end if;
     update pgtrail.log as head
     set tx_id = (v_last ->> 'tx_id')::xid8,

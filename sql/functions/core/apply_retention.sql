@@ -8,15 +8,19 @@ create or replace function pgtrail.apply_retention(as_of timestamptz default now
     set jit = off
 as $$
 declare
+    -- How long a run may keep readers and writers of a trail waiting.
+    c_longest_wait constant text := '500ms';
     v_started timestamptz := clock_timestamp();
     v_setting pgtrail.retention_setting;
     v_as_of timestamptz := apply_retention.as_of;
     v_lock_timeout text := current_setting('lock_timeout');
+    v_tried_at timestamptz;
+    v_locked_at timestamptz;
     v_part record;
     v_due record;
     v_found bigint;
     v_removed bigint;
-    v_partitions int := 0;
+    v_drops jsonb := '[]'::jsonb;
     v_batches int := 0;
     v_failures int := 0;
     v_results jsonb := '[]'::jsonb;
@@ -38,13 +42,20 @@ begin
     perform from pgtrail.log as head where head.log_id = 1 for update;
 
     for v_part in
-        select registered.trail_name, registered.relation, part.partition, part.month
+        select registered.trail_name, registered.relation, part.partition, part.month,
+            coalesce(due.organisations, '[]'::jsonb) as organisations
         from pgtrail.trail as registered
         cross join lateral pgtrail._partitions(registered.relation) as part
-        where exists (
-                select from pgtrail.retention_policy as policy
-                where policy.trail_name = registered.trail_name and policy.keep is not null)
-            and part.month < v_as_of - v_setting.keep_at_least
+        left join (
+            select one.trail_name, old.month,
+                jsonb_agg(to_jsonb(old) order by old.organisation_id) as organisations
+            from pgtrail.trail as one
+            cross join lateral pgtrail._due_months(one.trail_name, v_as_of) as old
+            group by one.trail_name, old.month
+        ) as due on due.trail_name = registered.trail_name and due.month = part.month
+        where due.organisations is not null
+            -- Empty.
+            or part.month + interval '1 month' <= v_as_of - pgtrail._keep(registered.trail_name, null)
         order by registered.trail_name, part.month
     loop
         -- One failure never stops the others: it is part of the result.
@@ -60,60 +71,24 @@ begin
                     v_lines := jsonb_build_array(jsonb_build_object(
                         'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'postponed',
                         'reason', format('%s is not archived yet', to_char(v_part.month, 'YYYY-MM'))));
-                elsif v_partitions < v_setting.max_partitions then
-                    select coalesce(jsonb_agg(jsonb_build_object(
-                            'trail_name', v_part.trail_name, 'organisation', counted.organisation_id,
-                            'entries', counted.entries, 'method', 'drop', 'reason', format(
-                                '%s is past %s', to_char(v_part.month, 'YYYY-MM'),
-                                pgtrail._keep(v_part.trail_name, counted.organisation_id)))), '[]'::jsonb)
-                    into v_lines
-                    from (
-                        select rollup.organisation_id, sum(rollup.entries) as entries
-                        from pgtrail.rollup as rollup
-                        where rollup.trail_name = v_part.trail_name
-                            and rollup.unit = 'month'
-                            and rollup.starts_at = v_part.month
-                        group by rollup.organisation_id
-                        order by rollup.organisation_id
-                    ) as counted;
-                    if v_lines = '[]'::jsonb then
-                        v_lines := jsonb_build_array(jsonb_build_object(
-                            'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'drop',
-                            'reason', format('%s is empty and past the policy of the trail',
-                                             to_char(v_part.month, 'YYYY-MM'))));
-                    end if;
-                    if not apply_retention.dry_run then
-                        -- Writers that wait give up later than this does.
-                        perform set_config('lock_timeout', '500ms', true);
-                        perform pgtrail._drop_partition(v_part.trail_name, v_part.partition, v_part.month);
-                    end if;
-                    v_partitions := v_partitions + 1;
+                elsif jsonb_array_length(v_drops) < v_setting.max_partitions then
+                    v_drops := v_drops || to_jsonb(v_part);
                 end if;
             else
                 for v_due in
-                    select counted.organisation_id,
-                        v_as_of - greatest(
-                            pgtrail._keep(v_part.trail_name, counted.organisation_id),
-                            v_setting.keep_at_least) as before
-                    from (
-                        select distinct rollup.organisation_id
-                        from pgtrail.rollup as rollup
-                        where rollup.trail_name = v_part.trail_name
-                            and rollup.unit = 'month'
-                            and rollup.starts_at = v_part.month
-                    ) as counted
-                    where v_part.month < v_as_of - pgtrail._keep(v_part.trail_name, counted.organisation_id)
-                    order by counted.organisation_id
+                    select due.organisation_id, due.keep
+                    from jsonb_to_recordset(v_part.organisations) as due (organisation_id uuid, keep interval)
                 loop
                     v_found := 0;
                     if apply_retention.dry_run then
                         execute array_to_string(array['select count(*) from (', pgtrail._due_entries(
-                            v_part.trail_name, v_due.organisation_id, v_part.month, v_due.before), ') as due'], ' ')
+                            v_part.trail_name, v_due.organisation_id, v_part.month, v_as_of - v_due.keep),
+                            ') as due'], ' ')
                         into v_found;
                     else
                         while v_batches < v_setting.max_batches loop
                             v_removed := pgtrail._purge_entries(
-                                v_part.trail_name, v_due.organisation_id, v_part.month, v_due.before,
+                                v_part.trail_name, v_due.organisation_id, v_part.month, v_as_of - v_due.keep,
                                 v_setting.batch_size);
                             v_found := v_found + v_removed;
                             -- What holds keep back does not use up the batches.
@@ -130,8 +105,7 @@ begin
                         v_lines := v_lines || jsonb_build_object(
                             'trail_name', v_part.trail_name, 'organisation', v_due.organisation_id,
                             'entries', v_found, 'method', 'delete', 'reason', format(
-                                'of %s, past %s', to_char(v_part.month, 'YYYY-MM'),
-                                pgtrail._keep(v_part.trail_name, v_due.organisation_id)));
+                                'of %s, past %s', to_char(v_part.month, 'YYYY-MM'), v_due.keep));
                     end if;
                 end loop;
             end if;
@@ -143,8 +117,46 @@ begin
                     'method', case when sqlstate in ('55P03', '40P01') then 'postponed' else 'failed' end,
                     'reason', format('%s: %s', to_char(v_part.month, 'YYYY-MM'), pgtrail.safe_error(sqlstate))));
         end;
+        v_results := v_results || v_lines;
+    end loop;
+
+    -- Last, because from the first drop until the end of the transaction everybody else waits for its trail.
+    for v_part in
+        select part.*
+        from jsonb_to_recordset(v_drops) as part (
+            trail_name text, partition regclass, month timestamptz, organisations jsonb)
+    loop
+        begin
+            select coalesce(
+                jsonb_agg(jsonb_build_object(
+                    'trail_name', v_part.trail_name, 'organisation', due.organisation_id,
+                    'entries', due.entries, 'method', 'drop', 'reason', format(
+                        '%s is past %s', to_char(v_part.month, 'YYYY-MM'), due.keep))),
+                jsonb_build_array(jsonb_build_object(
+                    'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'drop',
+                    'reason', format('%s is empty and past the policy of the trail',
+                                     to_char(v_part.month, 'YYYY-MM')))))
+            into v_lines
+            from jsonb_to_recordset(v_part.organisations) as due (organisation_id uuid, keep interval, entries bigint);
+            if not apply_retention.dry_run then
+                v_tried_at := clock_timestamp();
+                -- Who has others waiting does not wait for long itself.
+                perform set_config(
+                    'lock_timeout', case when v_locked_at is null then c_longest_wait else '50ms' end, true);
+                perform pgtrail._drop_partition(v_part.trail_name, v_part.partition, v_part.month);
+                v_locked_at := coalesce(v_locked_at, v_tried_at);
+            end if;
+        exception
+            when others then
+                v_failures := v_failures + 1;
+                v_lines := jsonb_build_array(jsonb_build_object(
+                    'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0,
+                    'method', case when sqlstate in ('55P03', '40P01') then 'postponed' else 'failed' end,
+                    'reason', format('%s: %s', to_char(v_part.month, 'YYYY-MM'), pgtrail.safe_error(sqlstate))));
+        end;
         perform set_config('lock_timeout', v_lock_timeout, true);
         v_results := v_results || v_lines;
+        exit when clock_timestamp() > v_locked_at + c_longest_wait::interval;
     end loop;
 
     if not apply_retention.dry_run then
@@ -168,5 +180,6 @@ comment on function pgtrail.apply_retention(timestamptz, boolean) is
     'as pgtrail.retention_setting allows a run, and returns what it removed, a line a month and organisation; a dry '
     'run returns what there is to remove. Never removes what is held, not sealed, or younger than the floor. method '
     'is drop, delete, postponed or failed. What is postponed waits for the next run: somebody was using the partition, '
-    'or with archive_before_drop it is not archived yet. Leaves a row in pgtrail.purge_run and an entry in audit_log. '
+    'or with archive_before_drop it is not archived yet. Nobody waits longer than half a second for a trail: when '
+    'drops take longer, the next run goes on. Leaves a row in pgtrail.purge_run and an entry in audit_log. '
     'Raises 22023 (as_of), TR005 (in a copy of the database).';

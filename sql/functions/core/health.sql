@@ -188,22 +188,21 @@ begin
         status := 'critical';
         detail := format('has not run since %s', coalesce(date_trunc('second', v_purged.finished_at)::text, 'ever'));
     else
+        -- Three days late: what became due yesterday may wait for somebody who used the partition.
         select count(*) into v_overdue
-        from pgtrail.rollup as rollup
-        where rollup.unit = 'month'
-            and rollup.starts_at + interval '1 month' + interval '3 days'
-                < now() - pgtrail._keep(rollup.trail_name, rollup.organisation_id)
-            and rollup.last_at < now() - pgtrail._keep(rollup.trail_name, rollup.organisation_id) - interval '3 days'
-            and not pgtrail._is_held(rollup.trail_name, rollup.organisation_id, rollup.starts_at)
-            and not pgtrail._is_held(rollup.trail_name, rollup.organisation_id, rollup.last_at)
+        from pgtrail.trail as registered
+        cross join lateral pgtrail._due_months(registered.trail_name, now() - interval '3 days') as due
+        where due.month + interval '1 month' < now() - interval '3 days' - due.keep
+            and due.last_at < now() - interval '3 days' - due.keep
+            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.month)
+            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.last_at)
             and not exists (
                 select
                 from pgtrail.batch_content as content
                 join pgtrail.batch as batch on batch.log_id = 1 and batch.first_leaf = content.first_leaf
-                where content.trail_name = rollup.trail_name
-                    and content.month = (rollup.starts_at at time zone 'UTC')::date
-                    and batch.sealed_at
-                        > now() - pgtrail._keep(rollup.trail_name, rollup.organisation_id) - interval '3 days');
+                where content.trail_name = registered.trail_name
+                    and content.month = (due.month at time zone 'UTC')::date
+                    and batch.sealed_at > now() - interval '3 days' - due.keep);
         status := case when v_overdue > 0 then 'critical' else 'ok' end;
         detail := case
             when v_overdue > 0

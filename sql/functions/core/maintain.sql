@@ -24,6 +24,13 @@ begin
     end loop;
     v_result := jsonb_build_object('partitions_created', v_partitions);
 
+    select count(*) into v_defects from pgtrail.verify_slice();
+    v_result := v_result || jsonb_build_object('defects', v_defects);
+    perform pgtrail._set_alert(
+        'log defects', case when v_defects > 0 then 'critical' else 'ok' end,
+        jsonb_build_object('defects', v_defects, 'hint', 'run pgtrail.verify()'));
+
+    -- After the verification, which takes its time: from the first drop on, others wait for this transaction to end.
     if not pgtrail._retention_enabled() then
         v_result := v_result || jsonb_build_object('retention', 'not enabled in this copy of the database');
     else
@@ -32,12 +39,6 @@ begin
         from pgtrail.apply_retention(least(maintain.as_of, clock_timestamp())) as line;
         v_result := v_result || jsonb_build_object('entries_removed', v_removed, 'purges_postponed', v_postponed);
     end if;
-
-    select count(*) into v_defects from pgtrail.verify_slice();
-    v_result := v_result || jsonb_build_object('defects', v_defects);
-    perform pgtrail._set_alert(
-        'log defects', case when v_defects > 0 then 'critical' else 'ok' end,
-        jsonb_build_object('defects', v_defects, 'hint', 'run pgtrail.verify()'));
 
     update pgtrail.log as head set maintained_at = clock_timestamp() where head.log_id = 1;
     for v_check in

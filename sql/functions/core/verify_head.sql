@@ -109,7 +109,8 @@ begin
             from unnest(pgtrail._trails_between(gap.to_tx_id, gap.end_tx_id)) as present (trail_name)
             where exists (
                 select from pgtrail.entry_format as format where format.trail_name = present.trail_name)
-        )) as entries;
+        )) as entries
+    where (gap.to_tx_id, gap.to_trail_name, gap.to_entry_id) <> (gap.end_tx_id, gap.end_trail_name, gap.end_entry_id);
 
     return query
     select 'log damaged'::text, registered.trail_name, null::uuid, 'pgtrail.entry_format has no format of its entries'

@@ -39,16 +39,14 @@ begin
         for organisation_id, unit, starts_at, bucket, stored, counted in
             with part as materialized (
                 select recorded.*
-                from jsonb_to_recordset(pgtrail._count(trail_name, array_to_string(array[
+                from unnest(pgtrail._count(trail_name, array_to_string(array[
                     'not (', pgtrail._live_condition(trail_name), ')',
                     format('and entry.id >= %L', pgtrail.uuid7_floor(v_month)),
                     format('and entry.id < %L', pgtrail.uuid7_floor(v_month + interval '1 month'))
-                ], ' '))) as recorded (
-                    organisation_id uuid, hour timestamptz, bucket text, entries bigint, last_at timestamptz)
+                ], ' '))) as recorded
             ),
             fresh as (
-                select part.organisation_id, 'hour' as unit, part.hour as starts_at, part.bucket, part.entries,
-                    part.last_at
+                select part.organisation_id, part.unit, part.starts_at, part.bucket, part.entries, part.last_at
                 from part
                 union all
                 select part.organisation_id, 'month', v_month, part.bucket, sum(part.entries)::bigint, max(part.last_at)

@@ -1,4 +1,5 @@
-create or replace function pgtrail.verify_slice(batches int default 10)
+-- Sealing each minute makes 1,440 batches a day, so a slice is bounded by time rather than by number.
+create or replace function pgtrail.verify_slice(batches int default 10000)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
     language plpgsql
     volatile
@@ -6,6 +7,8 @@ create or replace function pgtrail.verify_slice(batches int default 10)
     set search_path = ''
 as $$
 declare
+    c_longest constant interval := '10 seconds';
+    v_started timestamptz := clock_timestamp();
     v_first_leaf bigint;
     v_next bigint := 0::bigint;
 begin
@@ -13,7 +16,7 @@ begin
         raise exception 'batches must be 1 or more'
             using errcode = 'invalid_parameter_value',
                   detail = format('got %s', coalesce(verify_slice.batches::text, 'null')),
-                  hint = 'Leave it out to verify 10 batches.';
+                  hint = 'Leave it out to verify for up to 10 seconds.';
     end if;
 
     return query select found.* from pgtrail.verify_head(100) as found;
@@ -27,6 +30,7 @@ begin
         limit verify_slice.batches
     loop
         return query select found.* from pgtrail.verify_batch(v_first_leaf) as found;
+        exit when clock_timestamp() > v_started + c_longest;
     end loop;
 
     -- Behind the last batch it begins again.
@@ -39,5 +43,5 @@ $$;
 
 revoke all on function pgtrail.verify_slice(int) from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail.verify_slice(int) is
-    'Verifies the head of the log and the next batches, goes on where it stopped the last time, begins again at the '
-    'end, and returns the defects. For regular calls. Raises 22023 (batches).';
+    'Verifies the head of the log and the next batches for up to 10 seconds, goes on where it stopped the last time, '
+    'begins again at the end, and returns the defects. For regular calls. Raises 22023 (batches).';

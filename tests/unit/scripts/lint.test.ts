@@ -51,6 +51,12 @@ describe("migrations", () => {
     expect(migration(`${frame.join("\n")}\nselect 1;`)).toEqual(["4 frame"]);
   });
 
+  test("only jobs are scheduled as the migrating role, and nothing beside that", () => {
+    const schedule = "select * from pgtrail.schedule_jobs();";
+    expect(migration(schedule)).toEqual([]);
+    expect(migration(`${schedule}\nselect 1;`)).toEqual(["1 frame"]);
+  });
+
   test("the first migration creates the role before it takes it, but gives it back as well", () => {
     const text = "create role pgtrail_owner;\nset role pgtrail_owner;\nselect 1;\n";
     expect(migration(`${text}reset role;\n`, true)).toEqual([]);
