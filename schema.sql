@@ -79,7 +79,7 @@ COMMENT ON DOMAIN pgtrail.actor_kind IS 'user, service, system or impersonated.'
 
 CREATE FUNCTION pgtrail._is_array_of_uuids(badges jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 begin
     -- A document has one text, and one regular expression costs a fraction of a JSON path over its elements.
@@ -208,7 +208,7 @@ COMMENT ON DOMAIN pgtrail.note IS 'Free text: at most 2000 characters.';
 
 CREATE FUNCTION pgtrail._is_object_of_booleans(outcomes jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 begin
     -- A document has one text, and one regular expression costs a fraction of a JSON path over its elements.
@@ -262,7 +262,7 @@ COMMENT ON DOMAIN pgtrail.request_id IS 'Identifier of a request: at most 200 ch
 
 CREATE FUNCTION pgtrail.safe_error(sqlstate text, context text DEFAULT 'database'::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     c_contexts constant text[] := array[
@@ -555,7 +555,7 @@ COMMENT ON COLUMN pgtrail.log.maintained_at IS 'When maintain() last ended.';
 
 CREATE FUNCTION pgtrail._append_batch(head pgtrail.log, leaves bytea[], content jsonb, to_tx_id xid8, to_trail_name text, to_entry_id uuid) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_size bigint := (_append_batch.head).tree_size + cardinality(_append_batch.leaves);
@@ -614,7 +614,7 @@ COMMENT ON FUNCTION pgtrail._append_batch(head pgtrail.log, leaves bytea[], cont
 
 CREATE FUNCTION pgtrail._are_true_outcomes(awarded uuid[], evaluated jsonb, outcomes jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_badge uuid;
@@ -650,7 +650,7 @@ COMMENT ON FUNCTION pgtrail._are_true_outcomes(awarded uuid[], evaluated jsonb, 
 
 CREATE FUNCTION pgtrail._audit(action text, organisation_id uuid, details jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     insert into public.audit_log (organisation_id, actor_id, actor_kind, action, details)
@@ -674,7 +674,7 @@ COMMENT ON FUNCTION pgtrail._audit(action text, organisation_id uuid, details js
 
 CREATE FUNCTION pgtrail._begin_era(log_id integer) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -763,7 +763,7 @@ COMMENT ON FUNCTION pgtrail._begin_era(log_id integer) IS 'Closes the era of ano
 
 CREATE FUNCTION pgtrail._check_month(month date) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     if (isfinite(_check_month.month) and extract(day from _check_month.month) = 1) is not true then
@@ -789,7 +789,7 @@ COMMENT ON FUNCTION pgtrail._check_month(month date) IS 'Raises 22023 unless the
 
 CREATE FUNCTION pgtrail._check_size(tree_size bigint, newest bigint) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     if (_check_size.tree_size between 0 and _check_size.newest) is not true then
@@ -883,7 +883,7 @@ COMMENT ON COLUMN pgtrail.rollup.last_at IS 'Time of the newest event among them
 
 CREATE FUNCTION pgtrail._count(trail_name text, condition text) RETURNS pgtrail.rollup[]
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     SET "TimeZone" TO 'UTC'
     AS $_$
@@ -922,7 +922,7 @@ COMMENT ON FUNCTION pgtrail._count(trail_name text, condition text) IS 'Counts t
 
 CREATE FUNCTION pgtrail._counted_columns(trail_name text) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail pgtrail.trail;
@@ -951,7 +951,7 @@ COMMENT ON FUNCTION pgtrail._counted_columns(trail_name text) IS 'Returns the co
 
 CREATE FUNCTION pgtrail._delete_entries(relation regclass, entry_ids uuid[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_deleted bigint;
@@ -983,7 +983,7 @@ COMMENT ON FUNCTION pgtrail._delete_entries(relation regclass, entry_ids uuid[])
 
 CREATE FUNCTION pgtrail._drop_failing_summaries(era smallint, from_tx_id xid8, to_tx_id xid8) RETURNS integer
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_trail pgtrail.trail;
@@ -1030,7 +1030,7 @@ COMMENT ON FUNCTION pgtrail._drop_failing_summaries(era smallint, from_tx_id xid
 
 CREATE FUNCTION pgtrail._drop_partition(trail_name text, partition regclass, month timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
@@ -1086,7 +1086,7 @@ COMMENT ON FUNCTION pgtrail._drop_partition(trail_name text, partition regclass,
 
 CREATE FUNCTION pgtrail._due_entries(trail_name text, organisation_id uuid, month timestamp with time zone, due_before timestamp with time zone) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail pgtrail.trail;
@@ -1126,7 +1126,7 @@ COMMENT ON FUNCTION pgtrail._due_entries(trail_name text, organisation_id uuid, 
 
 CREATE FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) RETURNS TABLE(month timestamp with time zone, organisation_id uuid, keep interval, entries bigint, last_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 begin
@@ -1182,7 +1182,7 @@ COMMENT ON FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with ti
 
 CREATE FUNCTION pgtrail._entries(era smallint, from_tx_id xid8, from_trail_name text, from_entry_id uuid, to_tx_id xid8, to_trail_name text, to_entry_id uuid, max_entries integer DEFAULT NULL::integer, first_leaf bigint DEFAULT NULL::bigint, of_trails text[] DEFAULT NULL::text[]) RETURNS TABLE(tx_id xid8, trail_name text, entry_id uuid, version smallint, leaf bytea, organisation_id uuid, at timestamp with time zone, bucket text)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, MDY'
     SET "IntervalStyle" TO 'iso_8601'
@@ -1263,7 +1263,7 @@ COMMENT ON FUNCTION pgtrail._entries(era smallint, from_tx_id xid8, from_trail_n
 
 CREATE FUNCTION pgtrail._entry(trail_name text, entry_id uuid, version smallint) RETURNS bytea
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, MDY'
     SET "IntervalStyle" TO 'iso_8601'
@@ -1297,7 +1297,7 @@ COMMENT ON FUNCTION pgtrail._entry(trail_name text, entry_id uuid, version small
 
 CREATE FUNCTION pgtrail._entry_expression(trail_name text, version smallint) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_format pgtrail.entry_format;
@@ -1372,7 +1372,7 @@ COMMENT ON FUNCTION pgtrail._entry_expression(trail_name text, version smallint)
 
 CREATE FUNCTION pgtrail._entry_rows(trail_name text, columns text, from_trail_name text, from_entry_id uuid, to_trail_name text, to_entry_id uuid, first_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid, last_id uuid DEFAULT 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_relation regclass;
@@ -1447,7 +1447,7 @@ COMMENT ON FUNCTION pgtrail._entry_rows(trail_name text, columns text, from_trai
 
 CREATE FUNCTION pgtrail._erase_columns(relation regclass, entry_id uuid, columns name[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_erased bigint;
@@ -1481,7 +1481,7 @@ COMMENT ON FUNCTION pgtrail._erase_columns(relation regclass, entry_id uuid, col
 
 CREATE FUNCTION pgtrail._extent(era smallint, from_tx_id xid8, from_trail_name text, from_entry_id uuid, to_tx_id xid8, to_trail_name text, to_entry_id uuid, max_entries integer, of_trails text[], OUT trails text[], OUT first_id uuid, OUT last_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     SET enable_sort TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -1529,7 +1529,7 @@ COMMENT ON FUNCTION pgtrail._extent(era smallint, from_tx_id xid8, from_trail_na
 
 CREATE FUNCTION pgtrail._fold(hours pgtrail.rollup[]) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 begin
@@ -1561,7 +1561,7 @@ COMMENT ON FUNCTION pgtrail._fold(hours pgtrail.rollup[]) IS 'Adds counts of hou
 
 CREATE FUNCTION pgtrail._guard(relation regclass) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     execute format(
@@ -1597,7 +1597,7 @@ COMMENT ON FUNCTION pgtrail._guard(relation regclass) IS 'Makes a trail or one o
 
 CREATE FUNCTION pgtrail._inclusion_hashes(log_id integer, leaf_index bigint, tree_size bigint) RETURNS bytea[]
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_low bigint := 0::bigint;
@@ -1633,7 +1633,7 @@ COMMENT ON FUNCTION pgtrail._inclusion_hashes(log_id integer, leaf_index bigint,
 
 CREATE FUNCTION pgtrail._is_archived(trail_name text, month date) RETURNS boolean
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
@@ -1671,7 +1671,7 @@ COMMENT ON FUNCTION pgtrail._is_archived(trail_name text, month date) IS 'Tells 
 
 CREATE FUNCTION pgtrail._is_held(trail_name text, organisation_id uuid, at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return exists (
@@ -1699,7 +1699,7 @@ COMMENT ON FUNCTION pgtrail._is_held(trail_name text, organisation_id uuid, at t
 
 CREATE FUNCTION pgtrail._keep(trail_name text, organisation_id uuid) RETURNS interval
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return (
@@ -1727,7 +1727,7 @@ COMMENT ON FUNCTION pgtrail._keep(trail_name text, organisation_id uuid) IS 'Ret
 
 CREATE FUNCTION pgtrail._leaf_index(trail_name text, entry_id uuid, OUT leaf_index bigint, OUT entry bytea, OUT sealed boolean) RETURNS record
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     AS $_$
 declare
@@ -1811,7 +1811,7 @@ COMMENT ON FUNCTION pgtrail._leaf_index(trail_name text, entry_id uuid, OUT leaf
 
 CREATE FUNCTION pgtrail._live_condition(trail_name text) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_log pgtrail.log;
@@ -1853,7 +1853,7 @@ COMMENT ON FUNCTION pgtrail._live_condition(trail_name text) IS 'Returns the con
 
 CREATE FUNCTION pgtrail._months(trail_name text, from_at timestamp with time zone DEFAULT NULL::timestamp with time zone, to_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS SETOF timestamp with time zone
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET enable_seqscan TO 'off'
     AS $_$
@@ -1894,7 +1894,7 @@ COMMENT ON FUNCTION pgtrail._months(trail_name text, from_at timestamp with time
 
 CREATE FUNCTION pgtrail._of_organisation(trail_name text, organisation_id uuid) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_column name;
@@ -1924,7 +1924,7 @@ COMMENT ON FUNCTION pgtrail._of_organisation(trail_name text, organisation_id uu
 
 CREATE FUNCTION pgtrail._partition_is_due(trail_name text, partition regclass, month timestamp with time zone, as_of timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
@@ -2009,7 +2009,7 @@ COMMENT ON FUNCTION pgtrail._partition_is_due(trail_name text, partition regclas
 
 CREATE FUNCTION pgtrail._partitions(trail regclass) RETURNS TABLE(partition regclass, month timestamp with time zone)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 begin
@@ -2039,7 +2039,7 @@ COMMENT ON FUNCTION pgtrail._partitions(trail regclass) IS 'Returns the partitio
 
 CREATE FUNCTION pgtrail._purge_entries(trail_name text, organisation_id uuid, month timestamp with time zone, due_before timestamp with time zone, max_entries integer) RETURNS bigint
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET jit TO 'off'
     AS $_$
@@ -2130,7 +2130,7 @@ COMMENT ON FUNCTION pgtrail._purge_entries(trail_name text, organisation_id uuid
 
 CREATE FUNCTION pgtrail._raise_tiles(log_id integer, from_size bigint, to_size bigint) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_level int := 0;
@@ -2170,7 +2170,7 @@ COMMENT ON FUNCTION pgtrail._raise_tiles(log_id integer, from_size bigint, to_si
 
 CREATE FUNCTION pgtrail._range_hash(log_id integer, from_leaf bigint, to_leaf bigint) RETURNS bytea
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_rest bigint := _range_hash.to_leaf - _range_hash.from_leaf;
@@ -2226,7 +2226,7 @@ COMMENT ON FUNCTION pgtrail._range_hash(log_id integer, from_leaf bigint, to_lea
 
 CREATE FUNCTION pgtrail._refuse_time(at timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     raise exception 'time % does not fit into a UUIDv7', _refuse_time.at
@@ -2249,7 +2249,7 @@ COMMENT ON FUNCTION pgtrail._refuse_time(at timestamp with time zone) IS 'Raises
 
 CREATE FUNCTION pgtrail._retention_enabled() RETURNS boolean
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return exists (
@@ -2276,7 +2276,7 @@ COMMENT ON FUNCTION pgtrail._retention_enabled() IS 'Tells whether this is the d
 
 CREATE FUNCTION pgtrail._row_expression(trail_name text, version smallint) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_trail pgtrail.trail;
@@ -2358,7 +2358,7 @@ COMMENT ON FUNCTION pgtrail._row_expression(trail_name text, version smallint) I
 
 CREATE FUNCTION pgtrail._seal_batch(log_id integer, to_tx_id xid8, max_entries integer, of_trails text[] DEFAULT NULL::text[]) RETURNS integer
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     AS $$
 declare
@@ -2471,7 +2471,7 @@ COMMENT ON FUNCTION pgtrail._seal_batch(log_id integer, to_tx_id xid8, max_entri
 
 CREATE FUNCTION pgtrail._sealed_entries(trail_name text, month date) RETURNS bigint
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return (
@@ -2496,7 +2496,7 @@ COMMENT ON FUNCTION pgtrail._sealed_entries(trail_name text, month date) IS 'Ret
 
 CREATE FUNCTION pgtrail._set_alert(about text, status text, payload jsonb DEFAULT '{}'::jsonb, organisation uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_alert_id uuid;
@@ -2543,7 +2543,7 @@ COMMENT ON FUNCTION pgtrail._set_alert(about text, status text, payload jsonb, o
 
 CREATE FUNCTION pgtrail._set_aside(era smallint, from_tx_id xid8, to_tx_id xid8) RETURNS integer
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_trail record;
@@ -2593,7 +2593,7 @@ COMMENT ON FUNCTION pgtrail._set_aside(era smallint, from_tx_id xid8, to_tx_id x
 
 CREATE FUNCTION pgtrail._split(size bigint) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_power bigint := 1::bigint;
@@ -2619,7 +2619,7 @@ COMMENT ON FUNCTION pgtrail._split(size bigint) IS 'Returns the largest power of
 
 CREATE FUNCTION pgtrail._subtree_hash(hashes bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_hashes bytea := _subtree_hash.hashes;
@@ -2656,7 +2656,7 @@ COMMENT ON FUNCTION pgtrail._subtree_hash(hashes bytea) IS 'Returns the root of 
 
 CREATE FUNCTION pgtrail._trails_between(from_tx_id xid8, to_tx_id xid8) RETURNS text[]
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -2692,7 +2692,7 @@ COMMENT ON FUNCTION pgtrail._trails_between(from_tx_id xid8, to_tx_id xid8) IS '
 
 CREATE FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid, from_at timestamp with time zone, to_at timestamp with time zone, from_hour timestamp with time zone, to_hour timestamp with time zone) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_relation regclass;
@@ -2745,7 +2745,7 @@ COMMENT ON FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid, fr
 
 CREATE FUNCTION pgtrail.apply_retention(as_of timestamp with time zone DEFAULT now(), dry_run boolean DEFAULT false) RETURNS TABLE(trail_name text, organisation uuid, entries bigint, method text, reason text)
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET jit TO 'off'
     AS $$
@@ -2929,7 +2929,7 @@ COMMENT ON FUNCTION pgtrail.apply_retention(as_of timestamp with time zone, dry_
 
 CREATE FUNCTION pgtrail.archivable_months() RETURNS TABLE(trail_name text, month date, entries bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 begin
@@ -2967,7 +2967,7 @@ COMMENT ON FUNCTION pgtrail.archivable_months() IS 'Returns the months of trails
 
 CREATE FUNCTION pgtrail.archive_entries(trail regclass, month date, after_leaf bigint DEFAULT '-1'::integer, max_entries integer DEFAULT 10000) RETURNS TABLE(leaf_index bigint, entry bytea, entry_row jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, MDY'
     SET "IntervalStyle" TO 'iso_8601'
@@ -3080,7 +3080,7 @@ COMMENT ON FUNCTION pgtrail.archive_entries(trail regclass, month date, after_le
 
 CREATE FUNCTION pgtrail.checkpoint(tree_size bigint DEFAULT NULL::bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_log pgtrail.log;
@@ -3112,7 +3112,7 @@ COMMENT ON FUNCTION pgtrail.checkpoint(tree_size bigint) IS 'Returns the body of
 
 CREATE FUNCTION pgtrail.consistency_proof(from_size bigint, to_size bigint DEFAULT NULL::bigint) RETURNS bytea[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_log pgtrail.log;
@@ -3162,7 +3162,7 @@ COMMENT ON FUNCTION pgtrail.consistency_proof(from_size bigint, to_size bigint) 
 
 CREATE FUNCTION pgtrail.create_trail(relation regclass, organisation_column name, erasable name[] DEFAULT '{}'::name[], digested name[] DEFAULT '{}'::name[]) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
     AS $$
 declare
@@ -3385,7 +3385,7 @@ COMMENT ON FUNCTION pgtrail.create_trail(relation regclass, organisation_column 
 
 CREATE FUNCTION pgtrail.decode_cursor(cursor text, context text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_id uuid;
@@ -3419,7 +3419,7 @@ COMMENT ON FUNCTION pgtrail.decode_cursor(cursor text, context text) IS 'Returns
 
 CREATE FUNCTION pgtrail.enable_retention() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     update pgtrail.retention_setting as setting
@@ -3445,7 +3445,7 @@ COMMENT ON FUNCTION pgtrail.enable_retention() IS 'Lets retention run in this da
 
 CREATE FUNCTION pgtrail.encode_cursor(id uuid, context text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return translate(
@@ -3471,7 +3471,7 @@ COMMENT ON FUNCTION pgtrail.encode_cursor(id uuid, context text) IS 'Returns the
 
 CREATE FUNCTION pgtrail.ensure_partitions(trail regclass, from_at timestamp with time zone, to_at timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail text;
@@ -3546,7 +3546,7 @@ COMMENT ON FUNCTION pgtrail.ensure_partitions(trail regclass, from_at timestamp 
 
 CREATE FUNCTION pgtrail.erase(trail regclass, id uuid, columns name[], reason text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, MDY'
     SET "IntervalStyle" TO 'iso_8601'
@@ -3658,7 +3658,7 @@ COMMENT ON FUNCTION pgtrail.erase(trail regclass, id uuid, columns name[], reaso
 
 CREATE FUNCTION pgtrail.event_id(trail regclass, id uuid, at timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_id uuid := event_id.id;
@@ -3724,7 +3724,7 @@ COMMENT ON FUNCTION pgtrail.event_id(trail regclass, id uuid, at timestamp with 
 
 CREATE FUNCTION pgtrail.health() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_log pgtrail.log;
@@ -3982,7 +3982,7 @@ COMMENT ON FUNCTION pgtrail.health() IS 'Returns how trails and log are doing, a
 
 CREATE FUNCTION pgtrail.inclusion_proof(trail regclass, id uuid, tree_size bigint DEFAULT NULL::bigint) RETURNS TABLE(leaf_index bigint, proof_tree_size bigint, hashes bytea[], entry bytea)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_log pgtrail.log;
@@ -4028,7 +4028,7 @@ COMMENT ON FUNCTION pgtrail.inclusion_proof(trail regclass, id uuid, tree_size b
 
 CREATE FUNCTION pgtrail.jwt_subject() RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '');
@@ -4053,7 +4053,7 @@ COMMENT ON FUNCTION pgtrail.jwt_subject() IS 'Returns the verified subject (sub)
 
 CREATE FUNCTION pgtrail.maintain(as_of timestamp with time zone DEFAULT now()) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail regclass;
@@ -4118,7 +4118,7 @@ COMMENT ON FUNCTION pgtrail.maintain(as_of timestamp with time zone) IS 'Does th
 
 CREATE FUNCTION pgtrail.may_read(organisation_id uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return pg_has_role(current_user, 'service_role', 'usage')
@@ -4142,7 +4142,7 @@ COMMENT ON FUNCTION pgtrail.may_read(organisation_id uuid) IS 'Tells whether the
 
 CREATE FUNCTION pgtrail.page(rpc text, trail regclass, organisation_column name, organisation_id uuid, from_date timestamp with time zone, to_date timestamp with time zone, filters jsonb, page integer, page_size integer, cursor text) RETURNS TABLE(id uuid, next_page text)
     LANGUAGE plpgsql STABLE ROWS 50
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     SET random_page_cost TO '0'
     SET seq_page_cost TO '0'
@@ -4240,7 +4240,7 @@ COMMENT ON FUNCTION pgtrail.page(rpc text, trail regclass, organisation_column n
 
 CREATE FUNCTION pgtrail.place_legal_hold(organisation_id uuid, reason text, trail regclass DEFAULT NULL::regclass, from_at timestamp with time zone DEFAULT NULL::timestamp with time zone, to_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail_name text := case when place_legal_hold.trail is not null
@@ -4287,7 +4287,7 @@ COMMENT ON FUNCTION pgtrail.place_legal_hold(organisation_id uuid, reason text, 
 
 CREATE FUNCTION pgtrail.readable_organisations() RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return array(
@@ -4314,7 +4314,7 @@ COMMENT ON FUNCTION pgtrail.readable_organisations() IS 'Returns the organisatio
 
 CREATE FUNCTION pgtrail.record_archive(trail regclass, month date, entries bigint, tree_size bigint, sha256 bytea, location text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail text := pgtrail.trail_name(record_archive.trail);
@@ -4377,7 +4377,7 @@ COMMENT ON FUNCTION pgtrail.record_archive(trail regclass, month date, entries b
 
 CREATE FUNCTION pgtrail.record_published_checkpoint(note text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_body text := split_part(record_published_checkpoint.note, E'\n\n', 1);
@@ -4439,7 +4439,7 @@ COMMENT ON FUNCTION pgtrail.record_published_checkpoint(note text) IS 'Keeps a s
 
 CREATE FUNCTION pgtrail.recount(trail regclass, from_at timestamp with time zone DEFAULT NULL::timestamp with time zone, to_at timestamp with time zone DEFAULT NULL::timestamp with time zone, organisation_id uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
@@ -4491,7 +4491,7 @@ COMMENT ON FUNCTION pgtrail.recount(trail regclass, from_at timestamp with time 
 
 CREATE FUNCTION pgtrail.release_legal_hold(hold_id uuid, reason text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_hold pgtrail.legal_hold;
@@ -4534,7 +4534,7 @@ COMMENT ON FUNCTION pgtrail.release_legal_hold(hold_id uuid, reason text) IS 'En
 
 CREATE FUNCTION pgtrail.require_reader(organisation_id uuid) RETURNS void
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     if not pgtrail.may_read(require_reader.organisation_id) then
@@ -4560,7 +4560,7 @@ COMMENT ON FUNCTION pgtrail.require_reader(organisation_id uuid) IS 'Raises 4250
 
 CREATE FUNCTION pgtrail.schedule_jobs() RETURNS TABLE(job text, scheduler text, schedule text)
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_job record;
@@ -4613,7 +4613,7 @@ COMMENT ON FUNCTION pgtrail.schedule_jobs() IS 'Schedules the periodic work with
 
 CREATE FUNCTION pgtrail.seal(max_entries integer DEFAULT 50000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     c_batch_entries constant int := 10000;
@@ -4679,7 +4679,7 @@ COMMENT ON FUNCTION pgtrail.seal(max_entries integer) IS 'Turns committed entrie
 
 CREATE FUNCTION pgtrail.set_retention(trail regclass, keep interval, organisation_id uuid DEFAULT NULL::uuid, legal_basis text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail_name text := pgtrail.trail_name(set_retention.trail);
@@ -4721,7 +4721,7 @@ COMMENT ON FUNCTION pgtrail.set_retention(trail regclass, keep interval, organis
 
 CREATE FUNCTION pgtrail.set_retention_floor(keep_at_least interval) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     if (set_retention_floor.keep_at_least >= interval '0') is not true then
@@ -4750,7 +4750,7 @@ COMMENT ON FUNCTION pgtrail.set_retention_floor(keep_at_least interval) IS 'Sets
 
 CREATE FUNCTION pgtrail.set_summary(trail regclass, bucket text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail_name text := pgtrail.trail_name(set_summary.trail);
@@ -4779,7 +4779,7 @@ COMMENT ON FUNCTION pgtrail.set_summary(trail regclass, bucket text) IS 'Sets wh
 
 CREATE FUNCTION pgtrail.start_new_origin(reason text, origin text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_log pgtrail.log;
@@ -4828,7 +4828,7 @@ COMMENT ON FUNCTION pgtrail.start_new_origin(reason text, origin text) IS 'Conti
 
 CREATE FUNCTION pgtrail.summary(trail_name text, organisation_id uuid, from_at timestamp with time zone DEFAULT NULL::timestamp with time zone, to_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(bucket text, entries bigint, last_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
@@ -4909,7 +4909,7 @@ COMMENT ON FUNCTION pgtrail.summary(trail_name text, organisation_id uuid, from_
 
 CREATE FUNCTION pgtrail.tg__refuse_change() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     -- The one door: functions that belong to this role, which nobody can log in as.
@@ -4942,7 +4942,7 @@ COMMENT ON FUNCTION pgtrail.tg__refuse_change() IS 'Trigger function of all guar
 
 CREATE FUNCTION pgtrail.tlog_proof(trail regclass, id uuid, signed_checkpoint text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     v_size text := split_part(tlog_proof.signed_checkpoint, E'\n', 2);
@@ -4990,7 +4990,7 @@ COMMENT ON FUNCTION pgtrail.tlog_proof(trail regclass, id uuid, signed_checkpoin
 
 CREATE FUNCTION pgtrail.trail_name(trail regclass) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail_name text;
@@ -5021,7 +5021,7 @@ COMMENT ON FUNCTION pgtrail.trail_name(trail regclass) IS 'Returns the name unde
 
 CREATE FUNCTION pgtrail.uuid7(at timestamp with time zone DEFAULT clock_timestamp()) RETURNS uuid
     LANGUAGE plpgsql STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return case
@@ -5054,7 +5054,7 @@ COMMENT ON FUNCTION pgtrail.uuid7(at timestamp with time zone) IS 'Makes a UUIDv
 
 CREATE FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_milliseconds numeric := ceil(extract(epoch from uuid7_floor.at) * 1000);
@@ -5081,7 +5081,7 @@ COMMENT ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) IS 'Returns
 
 CREATE FUNCTION pgtrail.uuid7_time(id uuid) RETURNS timestamp with time zone
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return to_timestamp(
@@ -5103,7 +5103,7 @@ COMMENT ON FUNCTION pgtrail.uuid7_time(id uuid) IS 'Returns the time of a UUIDv7
 
 CREATE FUNCTION pgtrail.verify(trail regclass DEFAULT NULL::regclass) RETURNS TABLE(defect text, trail_name text, entry_id uuid, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail text := case when verify.trail is not null then pgtrail.trail_name(verify.trail) end;
@@ -5147,7 +5147,7 @@ COMMENT ON FUNCTION pgtrail.verify(trail regclass) IS 'Recomputes the log, or th
 
 CREATE FUNCTION pgtrail.verify_batch(first_leaf bigint) RETURNS TABLE(defect text, trail_name text, entry_id uuid, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     AS $$
 declare
@@ -5406,7 +5406,7 @@ COMMENT ON FUNCTION pgtrail.verify_batch(first_leaf bigint) IS 'Recomputes one b
 
 CREATE FUNCTION pgtrail.verify_checkpoint(tree_size bigint, root bytea) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_size bigint;
@@ -5437,7 +5437,7 @@ COMMENT ON FUNCTION pgtrail.verify_checkpoint(tree_size bigint, root bytea) IS '
 
 CREATE FUNCTION pgtrail.verify_head(checkpoints integer DEFAULT NULL::integer) RETURNS TABLE(defect text, trail_name text, entry_id uuid, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     AS $_$
 declare
@@ -5639,7 +5639,7 @@ COMMENT ON FUNCTION pgtrail.verify_head(checkpoints integer) IS 'Returns the def
 
 CREATE FUNCTION pgtrail.verify_rollups(trail regclass DEFAULT NULL::regclass) RETURNS TABLE(trail_name text, organisation_id uuid, unit text, starts_at timestamp with time zone, bucket text, stored bigint, counted bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET jit TO 'off'
     AS $$
@@ -5719,10 +5719,10 @@ COMMENT ON FUNCTION pgtrail.verify_rollups(trail regclass) IS 'Counts the sealed
 
 CREATE FUNCTION pgtrail.verify_slice(batches integer DEFAULT 10000) RETURNS TABLE(defect text, trail_name text, entry_id uuid, detail text)
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-    c_longest constant interval := '10 seconds';
+    c_longest constant interval := interval '10 seconds';
     v_started timestamptz := clock_timestamp();
     v_first_leaf bigint;
     v_next bigint := 0::bigint;
@@ -5770,7 +5770,7 @@ COMMENT ON FUNCTION pgtrail.verify_slice(batches integer) IS 'Verifies the head 
 
 CREATE FUNCTION public.get_audit_log(p_organisation_id uuid, p_from_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_actor_id text DEFAULT NULL::text, p_entity_type text DEFAULT NULL::text, p_entity_id text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_page integer DEFAULT 1, p_page_size integer DEFAULT 50, p_cursor text DEFAULT NULL::text) RETURNS TABLE(id uuid, occurred_at timestamp with time zone, organisation_id uuid, actor_id text, actor_kind text, impersonator_id text, database_role text, action text, entity_type text, entity_id text, changes jsonb, details jsonb, ip_address inet, user_agent text, request_id text, trace_id text, recorded_at timestamp with time zone, next_page text)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
@@ -5822,7 +5822,7 @@ Times are [from, to); null is open. p_page_size is 1 to 200. next_page is null o
 
 CREATE FUNCTION public.get_audit_summary(p_organisation_id uuid, p_trail text, p_from_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to_date timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(bucket text, entries bigint)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return query
@@ -5846,7 +5846,7 @@ Times are [from, to); null is open. The numbers are exact and cost the same howe
 
 CREATE FUNCTION public.get_badge_evaluation_logs(p_organisation_id uuid, p_from_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_peer_mentor_id uuid DEFAULT NULL::uuid, p_page integer DEFAULT 1, p_page_size integer DEFAULT 50, p_cursor text DEFAULT NULL::text) RETURNS TABLE(id uuid, triggered_at timestamp with time zone, org_id uuid, peer_mentor_id uuid, activity_id uuid, badges_evaluated jsonb, criteria_outcomes jsonb, badges_awarded uuid[], error_message text, duration_ms integer, recorded_at timestamp with time zone, next_page text)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
@@ -5891,7 +5891,7 @@ Times are [from, to); null is open. p_page_size is 1 to 200. next_page is null o
 
 CREATE FUNCTION public.get_coordinator_acknowledgement_audit(p_organisation_id uuid, p_from_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_coordinator_id uuid DEFAULT NULL::uuid, p_page integer DEFAULT 1, p_page_size integer DEFAULT 50, p_cursor text DEFAULT NULL::text) RETURNS TABLE(id uuid, acknowledged_at timestamp with time zone, organisation_id uuid, coordinator_id uuid, mentor_id uuid, notification_id uuid, certificate_type text, threshold_tier public.threshold_tier, note text, recorded_at timestamp with time zone, next_page text)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
@@ -5935,7 +5935,7 @@ Times are [from, to); null is open. p_page_size is 1 to 200. next_page is null o
 
 CREATE FUNCTION public.get_hlf_sync_audit(p_organisation_id uuid, p_from_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to_date timestamp with time zone DEFAULT NULL::timestamp with time zone, p_mentor_id uuid DEFAULT NULL::uuid, p_outcome public.sync_outcome DEFAULT NULL::public.sync_outcome, p_page integer DEFAULT 1, p_page_size integer DEFAULT 50, p_cursor text DEFAULT NULL::text) RETURNS TABLE(id uuid, attempted_at timestamp with time zone, organisation_id uuid, mentor_id uuid, sync_direction public.sync_direction, outcome public.sync_outcome, portal_response_code integer, retry_count integer, source public.sync_source, error_code text, sync_job_id uuid, requested_by text, recorded_at timestamp with time zone, next_page text)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
@@ -5981,7 +5981,7 @@ Times are [from, to); null is open. p_page_size is 1 to 200. next_page is null o
 
 CREATE FUNCTION public.get_hlf_sync_audit_summary(org_id uuid, from_date timestamp with time zone DEFAULT NULL::timestamp with time zone, to_date timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(outcome public.sync_outcome, attempts bigint, last_attempt_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
     return query
@@ -6008,7 +6008,7 @@ Times are [from, to); null is open. The numbers are exact and cost the same howe
 
 CREATE FUNCTION public.prepare_audit_backfill(p_trail text, p_from timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_trail regclass;
@@ -6049,7 +6049,7 @@ Call it before recording older events. p_from lies within the last 20 years. Rai
 
 CREATE FUNCTION public.record_acknowledgement(p_organisation_id uuid, p_coordinator_id uuid, p_mentor_id uuid, p_certificate_type text, p_threshold_tier public.threshold_tier, p_notification_id uuid DEFAULT NULL::uuid, p_note text DEFAULT NULL::text, p_acknowledged_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_id uuid DEFAULT NULL::uuid) RETURNS uuid
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_id uuid := pgtrail.event_id('public.coordinator_acknowledgement_audit', p_id, p_acknowledged_at);
@@ -6089,7 +6089,7 @@ Retries send the same p_id (a UUIDv7 of the time of the event): an id that is th
 
 CREATE FUNCTION public.record_audit_event(p_organisation_id uuid, p_action text, p_entity_type text DEFAULT NULL::text, p_entity_id text DEFAULT NULL::text, p_actor_id text DEFAULT NULL::text, p_actor_kind text DEFAULT NULL::text, p_impersonator_id text DEFAULT NULL::text, p_changes jsonb DEFAULT NULL::jsonb, p_details jsonb DEFAULT NULL::jsonb, p_ip_address inet DEFAULT NULL::inet, p_user_agent text DEFAULT NULL::text, p_request_id text DEFAULT NULL::text, p_trace_id text DEFAULT NULL::text, p_occurred_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_id uuid DEFAULT NULL::uuid) RETURNS uuid
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_id uuid := pgtrail.event_id('public.audit_log', p_id, p_occurred_at);
@@ -6134,7 +6134,7 @@ Retries send the same p_id (a UUIDv7 of the time of the event): an id that is th
 
 CREATE FUNCTION public.record_badge_evaluation(p_org_id uuid, p_peer_mentor_id uuid, p_duration_ms numeric, p_activity_id uuid DEFAULT NULL::uuid, p_badges_evaluated jsonb DEFAULT '[]'::jsonb, p_criteria_outcomes jsonb DEFAULT '{}'::jsonb, p_badges_awarded uuid[] DEFAULT '{}'::uuid[], p_error_message text DEFAULT NULL::text, p_triggered_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_id uuid DEFAULT NULL::uuid) RETURNS uuid
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_id uuid := pgtrail.event_id('public.badge_evaluation_logs', p_id, p_triggered_at);
@@ -6182,7 +6182,7 @@ Retries send the same p_id (a UUIDv7 of the time of the event): an id that is th
 
 CREATE FUNCTION public.record_hlf_sync_attempt(p_organisation_id uuid, p_mentor_id uuid, p_sync_direction public.sync_direction, p_outcome public.sync_outcome, p_source public.sync_source, p_portal_response_code integer DEFAULT NULL::integer, p_retry_count integer DEFAULT 0, p_error_code text DEFAULT NULL::text, p_sync_job_id uuid DEFAULT NULL::uuid, p_requested_by text DEFAULT NULL::text, p_attempted_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_id uuid DEFAULT NULL::uuid) RETURNS uuid
     LANGUAGE plpgsql
-    SET search_path TO ''
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_id uuid := pgtrail.event_id('public.hlf_sync_audit_log', p_id, p_attempted_at);

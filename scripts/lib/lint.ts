@@ -183,8 +183,8 @@ const functionRules: Rule = ({ path, statements }, report) => {
   if (name !== kindAndName(path).name) {
     report("file-name", `makes ${name}: name the file ${name}.sql`, create.offset);
   }
-  if (!/ set search_path = ''( |$)/.test(create.skeleton)) {
-    report("search-path", "add set search_path = ''", create.offset);
+  if (!/ set search_path = pg_catalog , pg_temp( |$)/.test(create.skeleton)) {
+    report("search-path", "add set search_path = pg_catalog, pg_temp", create.offset);
   }
   const after = statements.slice(statements.indexOf(create) + 1).map(({ skeleton }) => skeleton);
   const target = `(function|procedure|routine) ${literally(qualifiedName ?? "")}(?= |$)`;

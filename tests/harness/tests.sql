@@ -6,37 +6,37 @@ create schema if not exists tests;
 comment on schema tests is 'Helpers of pgTAP files. Never part of a real database.';
 grant usage on schema tests to public;
 
-create or replace function tests.organisation_a() returns uuid language sql immutable set search_path = ''
+create or replace function tests.organisation_a() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'a0000000-0000-4000-8000-000000000000'::uuid $$;
 
-create or replace function tests.organisation_b() returns uuid language sql immutable set search_path = ''
+create or replace function tests.organisation_b() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'b0000000-0000-4000-8000-000000000000'::uuid $$;
 
-create or replace function tests.platform_organisation() returns uuid language sql immutable set search_path = ''
+create or replace function tests.platform_organisation() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select '00000000-0000-0000-0000-000000000000'::uuid $$;
 
-create or replace function tests.coordinator_a() returns uuid language sql immutable set search_path = ''
+create or replace function tests.coordinator_a() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'a0000000-0000-4000-8000-000000000001'::uuid $$;
 
-create or replace function tests.peer_mentor_a() returns uuid language sql immutable set search_path = ''
+create or replace function tests.peer_mentor_a() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'a0000000-0000-4000-8000-000000000002'::uuid $$;
 
-create or replace function tests.chapter_admin_a() returns uuid language sql immutable set search_path = ''
+create or replace function tests.chapter_admin_a() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'a0000000-0000-4000-8000-000000000003'::uuid $$;
 
-create or replace function tests.org_admin_a() returns uuid language sql immutable set search_path = ''
+create or replace function tests.org_admin_a() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'a0000000-0000-4000-8000-000000000004'::uuid $$;
 
-create or replace function tests.coordinator_b() returns uuid language sql immutable set search_path = ''
+create or replace function tests.coordinator_b() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'b0000000-0000-4000-8000-000000000001'::uuid $$;
 
-create or replace function tests.coordinator_of_both() returns uuid language sql immutable set search_path = ''
+create or replace function tests.coordinator_of_both() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'c0000000-0000-4000-8000-000000000001'::uuid $$;
 
-create or replace function tests.outsider() returns uuid language sql immutable set search_path = ''
+create or replace function tests.outsider() returns uuid language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select 'd0000000-0000-4000-8000-000000000001'::uuid $$;
 
-create or replace function tests.act_as(persona text) returns void language plpgsql set search_path = ''
+create or replace function tests.act_as(persona text) returns void language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user uuid := case persona
@@ -65,7 +65,7 @@ $$;
 comment on function tests.act_as(text) is
     'Makes the rest of the transaction a persona''s, as PostgREST does: database role and claims.';
 
-create or replace function tests.act_as_owner() returns void language plpgsql set search_path = ''
+create or replace function tests.act_as_owner() returns void language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform set_config('role', 'pgtrail_owner', true), set_config('request.jwt.claims', '', true);
@@ -73,7 +73,7 @@ end;
 $$;
 comment on function tests.act_as_owner() is 'Makes the rest of the transaction that of the owner of every object of pgtrail.';
 
-create or replace function tests.act_as_self() returns void language plpgsql set search_path = ''
+create or replace function tests.act_as_self() returns void language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);

@@ -146,7 +146,7 @@ const faults: Array<{
   },
   {
     fault:
-      "create or replace function pgtrail.may_read(organisation_id uuid) returns boolean language sql stable set search_path = '' as 'select true'",
+      "create or replace function pgtrail.may_read(organisation_id uuid) returns boolean language sql stable set search_path = pg_catalog, pg_temp as 'select true'",
     check: "schema drift",
     message: /may_read\(uuid\) was altered/,
   },

@@ -12,13 +12,14 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
 import { generateSigningKey, parseSigningKey, signContinuation } from "../../src/signer.js";
-import { ids, useDatabase } from "../harness/index.js";
+import { ids, useCluster, useDatabase } from "../harness/index.js";
 import { seal } from "../harness/log.js";
 import { action, checks, type Published, type Report, seen } from "../runtimes/checks.js";
 import { nodeGlobals } from "../runtimes/node_globals.js";
 import { makeWitness } from "../unit/verify/witness.js";
 
-const database = useDatabase();
+const cluster = useCluster({ fsync: "off" });
+const database = useDatabase(cluster);
 const origin = "example.org/audit";
 const trail = "coordinator_acknowledgement_audit";
 const month = "2024-05";

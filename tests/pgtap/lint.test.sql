@@ -42,8 +42,8 @@ where privilege.grantee <> relation.relowner;
 select isnt_empty('select signature from our_functions', 'there are functions to look at');
 
 select is_empty(
-    $$ select signature from our_functions where not coalesce(proconfig @> array['search_path=""'], false) $$,
-    'every function pins an empty search_path');
+    $$ select signature from our_functions where not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false) $$,
+    'every function pins its search_path, temporary objects last');
 
 select is_empty(
     $$ select signature from our_functions where has_function_privilege('anon', oid, 'execute') $$,

@@ -8,7 +8,7 @@ create or replace function pgtrail._append_batch(
 )
     returns void
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_size bigint := (_append_batch.head).tree_size + cardinality(_append_batch.leaves);

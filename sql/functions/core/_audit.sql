@@ -2,7 +2,7 @@ create or replace function pgtrail._audit(action text, organisation_id uuid, det
     returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.audit_log (organisation_id, actor_id, actor_kind, action, details)

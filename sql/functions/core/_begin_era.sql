@@ -3,7 +3,7 @@
 create or replace function pgtrail._begin_era(log_id int)
     returns void
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set lock_timeout = '5s'
 as $$
 declare

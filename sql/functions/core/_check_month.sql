@@ -2,7 +2,7 @@ create or replace function pgtrail._check_month(month date)
     returns void
     language plpgsql
     immutable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if (isfinite(_check_month.month) and extract(day from _check_month.month) = 1) is not true then

@@ -2,7 +2,7 @@ create or replace function pgtrail._check_size(tree_size bigint, newest bigint)
     returns void
     language plpgsql
     immutable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if (_check_size.tree_size between 0 and _check_size.newest) is not true then

@@ -2,7 +2,7 @@ create or replace function pgtrail._count(trail_name text, condition text)
     returns pgtrail.rollup[]
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
     set timezone = 'UTC'
 as $$

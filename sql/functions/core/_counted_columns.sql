@@ -2,7 +2,7 @@ create or replace function pgtrail._counted_columns(trail_name text)
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail pgtrail.trail;

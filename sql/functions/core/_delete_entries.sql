@@ -4,7 +4,7 @@ create or replace function pgtrail._delete_entries(relation regclass, entry_ids 
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_deleted bigint;

@@ -6,7 +6,7 @@ create or replace function pgtrail._drop_failing_summaries(
 )
     returns int
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail pgtrail.trail;

@@ -2,7 +2,7 @@ create or replace function pgtrail._drop_partition(trail_name text, partition re
     returns bigint
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 declare

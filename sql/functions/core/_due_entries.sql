@@ -7,7 +7,7 @@ create or replace function pgtrail._due_entries(
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail pgtrail.trail;

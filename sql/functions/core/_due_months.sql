@@ -9,7 +9,7 @@ create or replace function pgtrail._due_months(trail_name text, as_of timestampt
     )
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 begin

@@ -24,7 +24,7 @@ create or replace function pgtrail._entries(
     )
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
     set intervalstyle = 'iso_8601'

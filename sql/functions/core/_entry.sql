@@ -2,7 +2,7 @@ create or replace function pgtrail._entry(trail_name text, entry_id uuid, versio
     returns bytea
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
     set intervalstyle = 'iso_8601'

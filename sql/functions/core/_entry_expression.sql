@@ -5,7 +5,7 @@ create or replace function pgtrail._entry_expression(trail_name text, version sm
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_format pgtrail.entry_format;

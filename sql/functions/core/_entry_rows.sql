@@ -11,7 +11,7 @@ create or replace function pgtrail._entry_rows(
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_relation regclass;

@@ -4,7 +4,7 @@ create or replace function pgtrail._erase_columns(relation regclass, entry_id uu
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_erased bigint;

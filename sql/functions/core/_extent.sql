@@ -16,7 +16,7 @@ create or replace function pgtrail._extent(
 )
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
     set enable_sort = off
     set enable_bitmapscan = off

@@ -1,7 +1,7 @@
 create or replace function pgtrail._fold(hours pgtrail.rollup[])
     returns void
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 begin

@@ -3,7 +3,7 @@
 create or replace function pgtrail._guard(relation regclass)
     returns void
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     execute format(

@@ -2,7 +2,7 @@ create or replace function pgtrail._inclusion_hashes(log_id int, leaf_index bigi
     returns bytea[]
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_low bigint := 0::bigint;

@@ -3,7 +3,7 @@ create or replace function pgtrail._is_archived(trail_name text, month date)
     returns boolean
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 declare

@@ -8,7 +8,7 @@ create or replace function pgtrail._leaf_index(
 )
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
 declare

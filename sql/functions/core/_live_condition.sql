@@ -2,7 +2,7 @@ create or replace function pgtrail._live_condition(trail_name text)
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_log pgtrail.log;

@@ -6,7 +6,7 @@ create or replace function pgtrail._months(
     returns setof timestamptz
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set enable_seqscan = off
 as $$

@@ -2,7 +2,7 @@ create or replace function pgtrail._of_organisation(trail_name text, organisatio
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_column name;

@@ -8,7 +8,7 @@ create or replace function pgtrail._partition_is_due(
     returns boolean
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 declare

@@ -2,7 +2,7 @@ create or replace function pgtrail._partitions(trail regclass)
     returns table (partition regclass, month timestamptz)
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 begin

@@ -8,7 +8,7 @@ create or replace function pgtrail._purge_entries(
     returns bigint
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set jit = off
 as $$

@@ -1,7 +1,7 @@
 create or replace function pgtrail._raise_tiles(log_id int, from_size bigint, to_size bigint)
     returns void
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_level int := 0;

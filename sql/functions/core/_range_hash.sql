@@ -3,7 +3,7 @@ create or replace function pgtrail._range_hash(log_id int, from_leaf bigint, to_
     returns bytea
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_rest bigint := _range_hash.to_leaf - _range_hash.from_leaf;

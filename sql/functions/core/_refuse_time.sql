@@ -4,7 +4,7 @@ create or replace function pgtrail._refuse_time(at timestamptz)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception 'time % does not fit into a UUIDv7', _refuse_time.at

@@ -2,7 +2,7 @@ create or replace function pgtrail._retention_enabled()
     returns boolean
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return exists (

@@ -4,7 +4,7 @@ create or replace function pgtrail._row_expression(trail_name text, version smal
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail pgtrail.trail;

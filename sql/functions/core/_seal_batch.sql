@@ -7,7 +7,7 @@ create or replace function pgtrail._seal_batch(
 )
     returns int
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
 declare

@@ -2,7 +2,7 @@ create or replace function pgtrail._sealed_entries(trail_name text, month date)
     returns bigint
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (

@@ -7,7 +7,7 @@ create or replace function pgtrail._set_alert(
     returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_alert_id uuid;

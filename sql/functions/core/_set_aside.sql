@@ -5,7 +5,7 @@ create or replace function pgtrail._set_aside(
 )
     returns int
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail record;

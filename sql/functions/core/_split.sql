@@ -4,7 +4,7 @@ create or replace function pgtrail._split(size bigint)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_power bigint := 1::bigint;

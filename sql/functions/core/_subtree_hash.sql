@@ -6,7 +6,7 @@ create or replace function pgtrail._subtree_hash(hashes bytea)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_hashes bytea := _subtree_hash.hashes;

@@ -3,7 +3,7 @@ create or replace function pgtrail._trails_between(from_tx_id xid8, to_tx_id xid
     returns text[]
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
     set enable_seqscan = off
     set enable_bitmapscan = off

@@ -11,7 +11,7 @@ create or replace function pgtrail._uncounted(
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_relation regclass;

@@ -3,7 +3,7 @@ create or replace function pgtrail.apply_retention(as_of timestamptz default now
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set jit = off
 as $$

@@ -3,7 +3,7 @@ create or replace function pgtrail.archivable_months()
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 begin

@@ -11,7 +11,7 @@ create or replace function pgtrail.archive_entries(
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
     set intervalstyle = 'iso_8601'

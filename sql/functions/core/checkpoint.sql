@@ -3,7 +3,7 @@ create or replace function pgtrail.checkpoint(tree_size bigint default null)
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_log pgtrail.log;

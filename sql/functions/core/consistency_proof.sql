@@ -3,7 +3,7 @@ create or replace function pgtrail.consistency_proof(from_size bigint, to_size b
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_log pgtrail.log;

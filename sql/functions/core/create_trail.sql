@@ -8,7 +8,7 @@ create or replace function pgtrail.create_trail(
 )
     returns void
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set client_min_messages = warning
 as $$
 declare

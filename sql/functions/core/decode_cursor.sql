@@ -4,7 +4,7 @@ create or replace function pgtrail.decode_cursor(cursor text, context text)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid;

@@ -3,7 +3,7 @@ create or replace function pgtrail.enable_retention()
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     update pgtrail.retention_setting as setting

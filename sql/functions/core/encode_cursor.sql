@@ -6,7 +6,7 @@ create or replace function pgtrail.encode_cursor(id uuid, context text)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return translate(

@@ -6,7 +6,7 @@ create or replace function pgtrail.ensure_partitions(trail regclass, from_at tim
     returns int
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail text;

@@ -4,7 +4,7 @@ create or replace function pgtrail.erase(trail regclass, id uuid, columns name[]
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set datestyle = 'ISO, MDY'
     set intervalstyle = 'iso_8601'

@@ -4,7 +4,7 @@ create or replace function pgtrail.event_id(trail regclass, id uuid, at timestam
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid := event_id.id;

@@ -3,7 +3,7 @@ create or replace function pgtrail.inclusion_proof(trail regclass, id uuid, tree
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_log pgtrail.log;

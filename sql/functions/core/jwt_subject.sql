@@ -5,7 +5,7 @@ create or replace function pgtrail.jwt_subject()
     language plpgsql
     stable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '');

@@ -5,7 +5,7 @@ create or replace function pgtrail.may_read(organisation_id uuid)
     language plpgsql
     stable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return pg_has_role(current_user, 'service_role', 'usage')

@@ -19,7 +19,7 @@ create or replace function pgtrail.page(
     language plpgsql
     stable
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
     set random_page_cost = 0
     set seq_page_cost = 0

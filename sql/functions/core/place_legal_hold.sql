@@ -9,7 +9,7 @@ create or replace function pgtrail.place_legal_hold(
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail_name text := case when place_legal_hold.trail is not null

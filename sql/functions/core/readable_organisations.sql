@@ -5,7 +5,7 @@ create or replace function pgtrail.readable_organisations()
     stable
     parallel safe
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return array(

@@ -10,7 +10,7 @@ create or replace function pgtrail.record_archive(
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail text := pgtrail.trail_name(record_archive.trail);

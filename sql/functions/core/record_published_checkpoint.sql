@@ -3,7 +3,7 @@ create or replace function pgtrail.record_published_checkpoint(note text)
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_body text := split_part(record_published_checkpoint.note, E'\n\n', 1);

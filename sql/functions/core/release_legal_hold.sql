@@ -3,7 +3,7 @@ create or replace function pgtrail.release_legal_hold(hold_id uuid, reason text)
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_hold pgtrail.legal_hold;

@@ -2,7 +2,7 @@ create or replace function pgtrail.require_reader(organisation_id uuid)
     returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not pgtrail.may_read(require_reader.organisation_id) then

@@ -4,7 +4,7 @@ create or replace function pgtrail.safe_error(sqlstate text, context text defaul
     language plpgsql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_contexts constant text[] := array[

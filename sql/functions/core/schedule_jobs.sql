@@ -3,7 +3,7 @@ create or replace function pgtrail.schedule_jobs()
     returns table (job text, scheduler text, schedule text)
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job record;

@@ -3,7 +3,7 @@ create or replace function pgtrail.seal(max_entries int default 50000)
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_batch_entries constant int := 10000;

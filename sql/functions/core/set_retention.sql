@@ -8,7 +8,7 @@ create or replace function pgtrail.set_retention(
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail_name text := pgtrail.trail_name(set_retention.trail);

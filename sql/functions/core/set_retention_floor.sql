@@ -3,7 +3,7 @@ create or replace function pgtrail.set_retention_floor(keep_at_least interval)
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if (set_retention_floor.keep_at_least >= interval '0') is not true then

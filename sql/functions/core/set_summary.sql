@@ -2,7 +2,7 @@ create or replace function pgtrail.set_summary(trail regclass, bucket text defau
     returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail_name text := pgtrail.trail_name(set_summary.trail);

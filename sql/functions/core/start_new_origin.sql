@@ -3,7 +3,7 @@ create or replace function pgtrail.start_new_origin(reason text, origin text def
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_log pgtrail.log;

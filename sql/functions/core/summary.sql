@@ -9,7 +9,7 @@ create or replace function pgtrail.summary(
     returns table (bucket text, entries bigint, last_at timestamptz)
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set jit = off
     set enable_seqscan = off

@@ -1,7 +1,7 @@
 create or replace function pgtrail.tg__refuse_change()
     returns trigger
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- The one door: functions that belong to this role, which nobody can log in as.

@@ -3,7 +3,7 @@ create or replace function pgtrail.tlog_proof(trail regclass, id uuid, signed_ch
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_size text := split_part(tlog_proof.signed_checkpoint, E'\n', 2);

@@ -2,7 +2,7 @@ create or replace function pgtrail.trail_name(trail regclass)
     returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail_name text;

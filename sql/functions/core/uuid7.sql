@@ -9,7 +9,7 @@ create or replace function pgtrail.uuid7(at timestamptz default clock_timestamp(
     volatile
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return case

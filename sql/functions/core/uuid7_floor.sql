@@ -6,7 +6,7 @@ create or replace function pgtrail.uuid7_floor(at timestamptz)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_milliseconds numeric := ceil(extract(epoch from uuid7_floor.at) * 1000);

@@ -6,7 +6,7 @@ create or replace function pgtrail.uuid7_time(id uuid)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return to_timestamp(

@@ -3,7 +3,7 @@ create or replace function pgtrail.verify(trail regclass default null)
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail text := case when verify.trail is not null then pgtrail.trail_name(verify.trail) end;

@@ -5,7 +5,7 @@ create or replace function pgtrail.verify_batch(first_leaf bigint)
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
 declare

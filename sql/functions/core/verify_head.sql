@@ -3,7 +3,7 @@ create or replace function pgtrail.verify_head(checkpoints int default null)
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
 declare

@@ -11,7 +11,7 @@ create or replace function pgtrail.verify_rollups(trail regclass default null)
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
     set jit = off
 as $$

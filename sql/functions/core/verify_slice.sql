@@ -4,10 +4,10 @@ create or replace function pgtrail.verify_slice(batches int default 10000)
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_longest constant interval := '10 seconds';
+    c_longest constant interval := interval '10 seconds';
     v_started timestamptz := clock_timestamp();
     v_first_leaf bigint;
     v_next bigint := 0::bigint;

@@ -4,7 +4,7 @@ create or replace function pgtrail._are_true_outcomes(awarded uuid[], evaluated 
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_badge uuid;

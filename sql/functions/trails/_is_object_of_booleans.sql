@@ -4,7 +4,7 @@ create or replace function pgtrail._is_object_of_booleans(outcomes jsonb)
     immutable
     strict
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A document has one text, and one regular expression costs a fraction of a JSON path over its elements.

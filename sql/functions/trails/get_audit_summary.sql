@@ -7,7 +7,7 @@ create or replace function public.get_audit_summary(
     returns table (bucket text, entries bigint)
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -26,7 +26,7 @@ create or replace function public.get_hlf_sync_audit(
     )
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     -- A generic plan that looks up each entry of the page by its id.
     set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off

@@ -6,7 +6,7 @@ create or replace function public.get_hlf_sync_audit_summary(
     returns table (outcome public.sync_outcome, attempts bigint, last_attempt_at timestamptz)
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

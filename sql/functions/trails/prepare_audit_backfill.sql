@@ -4,7 +4,7 @@ create or replace function public.prepare_audit_backfill(p_trail text, p_from ti
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trail regclass;

@@ -12,7 +12,7 @@ create or replace function public.record_acknowledgement(
     returns uuid
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid := pgtrail.event_id('public.coordinator_acknowledgement_audit', p_id, p_acknowledged_at);

@@ -18,7 +18,7 @@ create or replace function public.record_audit_event(
     returns uuid
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid := pgtrail.event_id('public.audit_log', p_id, p_occurred_at);

@@ -13,7 +13,7 @@ create or replace function public.record_badge_evaluation(
     returns uuid
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid := pgtrail.event_id('public.badge_evaluation_logs', p_id, p_triggered_at);

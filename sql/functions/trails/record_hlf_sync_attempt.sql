@@ -15,7 +15,7 @@ create or replace function public.record_hlf_sync_attempt(
     returns uuid
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid := pgtrail.event_id('public.hlf_sync_audit_log', p_id, p_attempted_at);

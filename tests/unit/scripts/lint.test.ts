@@ -27,8 +27,12 @@ describe("migrations", () => {
     ["transaction", "rollback to x;", 'select "rollback";'],
     ["concurrently", "create unique index concurrently i on t (a);", "create index i on t (a);"],
     ["concurrently", "drop index concurrently i;", "refresh materialized view concurrently v;"],
-    ["session-setting", "set search_path = '';", "set local lock_timeout = '1s';"],
-    ["session-setting", "set role other;", "alter function f() set search_path = '';"],
+    ["session-setting", "set search_path = pg_catalog, pg_temp;", "set local lock_timeout = '1s';"],
+    [
+      "session-setting",
+      "set role other;",
+      "alter function f() set search_path = pg_catalog, pg_temp;",
+    ],
     ["session-setting", "reset all;", "update t set a = 1;"],
     ["session-setting", "discard all;", "set constraints all deferred;"],
   ])("%s: %j is refused, %j is not", (rule, bad, good) => {
@@ -107,9 +111,15 @@ describe("functions", () => {
     ["replayable", (text) => text.replace("create or replace", "create")],
     ["file-name", (text) => text.replaceAll("pgtrail.f", "pgtrail.g")],
     ["file-name", (text) => text.replaceAll("pgtrail.f", "f.g")],
-    ["search-path", (text) => text.replace("    set search_path = ''\n", "")],
-    ["search-path", (text) => text.replace("search_path = ''", "search_path = 'public'")],
-    ["search-path", (text) => text.replace(/(set search_path = '')\n(as ..)/, "$2 $1")],
+    ["search-path", (text) => text.replace("    set search_path = pg_catalog, pg_temp\n", "")],
+    [
+      "search-path",
+      (text) => text.replace("search_path = pg_catalog, pg_temp", "search_path = ''"),
+    ],
+    [
+      "search-path",
+      (text) => text.replace(/(set search_path = pg_catalog, pg_temp)\n(as ..)/, "$2 $1"),
+    ],
     ["revoke", (text) => text.replace(/^revoke.*$/m, "")],
     ["revoke", (text) => text.replace("from public, anon", "from anon")],
     [

@@ -44,7 +44,7 @@ export function functionSource(name: string, header = ""): string {
   return `${header}create or replace function pgtrail.${name}()
     returns int
     language sql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select 1;
 $$;
