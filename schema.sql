@@ -645,6 +645,130 @@ ALTER FUNCTION pgtrail._are_true_outcomes(awarded uuid[], evaluated jsonb, outco
 COMMENT ON FUNCTION pgtrail._are_true_outcomes(awarded uuid[], evaluated jsonb, outcomes jsonb) IS 'Tells whether every awarded badge was evaluated, its outcome is true, and none is named twice.';
 
 --
+-- Name: tracked_table; Type: TABLE; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE TABLE pgtrail.tracked_table (
+    relation regclass NOT NULL,
+    entity_type pgtrail.entity_type NOT NULL,
+    organisation_column name,
+    excluded name[] NOT NULL,
+    redacted name[] NOT NULL,
+    on_failure text NOT NULL,
+    level text NOT NULL,
+    shape text NOT NULL,
+    tracked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT level_is_statement_or_row CHECK ((level = ANY (ARRAY['statement'::text, 'row'::text]))),
+    CONSTRAINT on_failure_is_block_or_warn CHECK ((on_failure = ANY (ARRAY['block'::text, 'warn'::text])))
+);
+
+ALTER TABLE pgtrail.tracked_table OWNER TO pgtrail_owner;
+
+--
+-- Name: TABLE tracked_table; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON TABLE pgtrail.tracked_table IS 'Tables whose changes are captured into audit_log. Written by pgtrail.track().';
+
+--
+-- Name: COLUMN tracked_table.relation; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.relation IS 'The table.';
+
+--
+-- Name: COLUMN tracked_table.entity_type; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.entity_type IS 'entity_type of its entries: schema.table, as it was called when it was first tracked.';
+
+--
+-- Name: COLUMN tracked_table.organisation_column; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.organisation_column IS 'Column with the tenant, of type uuid; null: its entries belong to the platform.';
+
+--
+-- Name: COLUMN tracked_table.excluded; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.excluded IS 'Columns that are not captured.';
+
+--
+-- Name: COLUMN tracked_table.redacted; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.redacted IS 'Columns of which is captured that they changed, not what.';
+
+--
+-- Name: COLUMN tracked_table.on_failure; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.on_failure IS 'block: when a change cannot be recorded, it does not happen. warn: it happens, and goes to pgtrail.failed_write.';
+
+--
+-- Name: COLUMN tracked_table.level; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.level IS 'Whether its triggers run after each statement or after each row, which partitions and logical replication need.';
+
+--
+-- Name: COLUMN tracked_table.shape; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.shape IS 'What the trigger function was made for: see pgtrail._shape().';
+
+--
+-- Name: COLUMN tracked_table.tracked_at; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.tracked_table.tracked_at IS 'When the trigger function was made.';
+
+--
+-- Name: _attach_capture(pgtrail.tracked_table); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._attach_capture(tracked pgtrail.tracked_table) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_relation regclass := (_attach_capture.tracked).relation;
+    v_level text := (_attach_capture.tracked).level;
+    v_function text := pgtrail._make_capture(_attach_capture.tracked);
+    v_operation text;
+begin
+    -- A row that an update leaves as it is does not wake the trigger. On 18, no condition may look at virtual columns.
+    foreach v_operation in array array['insert', 'update', 'delete', 'truncate'] loop
+        execute format(
+            'create or replace trigger %I after %s on %s %s execute function %s()',
+            'pgtrail_capture_' || v_operation, v_operation, v_relation,
+            case
+                when v_operation = 'truncate' then 'for each statement'
+                when v_level = 'statement' then case v_operation
+                    when 'insert' then 'referencing new table as new_rows'
+                    when 'update' then 'referencing old table as old_rows new table as new_rows'
+                    else 'referencing old table as old_rows' end || ' for each statement'
+                when v_operation = 'update' and not exists (
+                    select from pg_catalog.pg_attribute as attribute
+                    where attribute.attrelid = v_relation and attribute.attgenerated = 'v')
+                    then 'for each row when (old.* operator(pg_catalog.*<>) new.*)'
+                else 'for each row'
+            end,
+            v_function);
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION pgtrail._attach_capture(tracked pgtrail.tracked_table) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _attach_capture(tracked pgtrail.tracked_table); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._attach_capture(tracked pgtrail.tracked_table) IS 'Gives a table the trigger function and the triggers that capture it.';
+
+--
 -- Name: _audit(text, uuid, jsonb); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -756,6 +880,574 @@ ALTER FUNCTION pgtrail._begin_era(log_id integer) OWNER TO pgtrail_owner;
 --
 
 COMMENT ON FUNCTION pgtrail._begin_era(log_id integer) IS 'Closes the era of another cluster: seals all of its entries and those that this cluster wrote under it, and begins a new one. Raises 55P03 when a writer keeps it waiting for more than 5 seconds.';
+
+--
+-- Name: _capture_query(pgtrail.tracked_table, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._capture_query(tracked pgtrail.tracked_table, operation text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    c_query constant text := $query$
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, %1$L as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (%2$s) as change$query$;
+    c_change constant text :=
+        'select pgtrail.uuid7() as id, %s as organisation_id, %s as action, %s as key, %s as changes, %s as details%s';
+    v_relation regclass := (_capture_query.tracked).relation;
+    v_table name := (select class.relname from pg_catalog.pg_class as class where class.oid = v_relation);
+    v_old_key text := pgtrail._key_expression(v_relation, 'old');
+    v_new_key text := pgtrail._key_expression(v_relation, 'new');
+    v_differs text := 'row(old.%1$I)::record operator(pg_catalog.*<>) row(new.%1$I)::record';
+    v_rekeyed text;
+    v_organisation text;
+    v_inserted text;
+    v_deleted text;
+    v_updated text;
+    v_old text;
+    v_new text;
+    v_both text;
+begin
+    if _capture_query.operation = 'TRUNCATE' then
+        return format(c_query, (_capture_query.tracked).entity_type, format(
+            c_change, 'null::uuid', quote_literal(v_table || '.truncated'), 'null::text', 'null::jsonb',
+            '''{}''::jsonb', ''));
+    end if;
+
+    select quote_ident(attribute.attname) into v_organisation
+    from pg_catalog.pg_attribute as attribute
+    where attribute.attrelid = v_relation and attribute.attname = (_capture_query.tracked).organisation_column
+        and attribute.atttypid = 'uuid'::regtype and not attribute.attisdropped;
+
+    select string_agg(format(
+            'case when new.%1$I is not distinct from null then ''{}'' else jsonb_build_object(%1$L, %2$s) end',
+            part.name, case when part.redacted then part.hidden
+                else format('jsonb_build_object(''new'', %s)', part.new_value) end), ' || ' order by part.attnum),
+        string_agg(format(
+            'case when old.%1$I is not distinct from null then ''{}'' else jsonb_build_object(%1$L, %2$s) end',
+            part.name, case when part.redacted then part.hidden
+                else format('jsonb_build_object(''old'', %s)', part.old_value) end), ' || ' order by part.attnum),
+        string_agg(format(
+            'case when ' || v_differs || ' then jsonb_build_object(%1$L, %2$s) else ''{}'' end',
+            part.name,
+            case
+                when part.redacted then part.hidden
+                -- A side that is absent is NULL; null is the null of JSON.
+                when part.is_json then format(
+                    'case when old.%1$I is null then ''{}'' else jsonb_build_object(''old'', %2$s) end '
+                    '|| case when new.%1$I is null then ''{}'' else jsonb_build_object(''new'', %3$s) end',
+                    part.name, part.old_value, part.new_value)
+                else format('jsonb_build_object(''old'', %s, ''new'', %s)', part.old_value, part.new_value)
+            end), ' || ' order by part.attnum)
+    into v_inserted, v_deleted, v_updated
+    from (
+        select attribute.attnum, attribute.attname as name,
+            attribute.attname = any ((_capture_query.tracked).redacted) as redacted,
+            'jsonb_build_object(''redacted'', true)' as hidden,
+            coalesce(nullif(type.typbasetype, 0), type.oid) in ('json'::regtype, 'jsonb'::regtype) as is_json,
+            pgtrail._value_expression(type.oid, format('old.%I', attribute.attname)) as old_value,
+            pgtrail._value_expression(type.oid, format('new.%I', attribute.attname)) as new_value
+        from pg_catalog.pg_attribute as attribute
+        join pg_catalog.pg_type as type on type.oid = attribute.atttypid
+        where attribute.attrelid = v_relation
+            and attribute.attnum > 0
+            and not attribute.attisdropped
+            and attribute.attgenerated <> 'v'
+            and attribute.attname <> all ((_capture_query.tracked).excluded)
+    ) as part;
+    v_inserted := coalesce('(' || v_inserted || ')', '''{}''::jsonb');
+    v_deleted := coalesce('(' || v_deleted || ')', '''{}''::jsonb');
+    v_updated := coalesce('(' || v_updated || ')', '''{}''::jsonb');
+
+    v_rekeyed := case when v_old_key = 'null::text' then 'false'
+        else v_old_key || ' is distinct from ' || v_new_key end;
+
+    if (_capture_query.tracked).level = 'row' then
+        v_old := ' from (select ($1).*) as old';
+        v_new := ' from (select ($2).*) as new';
+        v_both := v_old || ' cross join (select ($2).*) as new';
+    else
+        v_old := ' from old_rows as old';
+        v_new := ' from new_rows as new';
+        v_both := ' from (select row_number() over () as "pgtrail number", * from old_rows) as old'
+            ' join (select row_number() over () as "pgtrail number", * from new_rows) as new using ("pgtrail number")';
+    end if;
+
+    return format(c_query, (_capture_query.tracked).entity_type, case _capture_query.operation
+        when 'INSERT' then format(
+            c_change, coalesce('new.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.inserted'),
+            v_new_key, v_inserted, '''{}''::jsonb', v_new)
+        when 'DELETE' then format(
+            c_change, coalesce('old.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.deleted'),
+            v_old_key, v_deleted, '''{}''::jsonb', v_old)
+        when 'UPDATE' then format(
+            'select diff.* from (' || c_change || ') as diff where diff.changes <> ''{}''',
+            coalesce('new.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.updated'),
+            v_new_key, v_updated, '''{}''::jsonb', v_both || ' where not (' || v_rekeyed || ')')
+        when 'REKEYED FROM' then format(
+            c_change, coalesce('old.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.rekeyed_from'),
+            v_old_key, v_deleted, format('jsonb_build_object(''new_key'', %s)', v_new_key),
+            v_both || ' where ' || v_rekeyed)
+        when 'REKEYED TO' then format(
+            c_change, coalesce('new.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.rekeyed_to'),
+            v_new_key, v_inserted, format('jsonb_build_object(''old_key'', %s)', v_old_key),
+            v_both || ' where ' || v_rekeyed)
+    end);
+end;
+$_$;
+
+ALTER FUNCTION pgtrail._capture_query(tracked pgtrail.tracked_table, operation text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _capture_query(tracked pgtrail.tracked_table, operation text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._capture_query(tracked pgtrail.tracked_table, operation text) IS 'Returns the SELECT of the entries that an INSERT, UPDATE, DELETE or TRUNCATE of a table makes, of an UPDATE for rows that keep their key, and, as REKEYED FROM and REKEYED TO, for those that do not; for its trigger function: with level statement from old_rows and new_rows, with level row from the rows $1 and $2.';
+
+--
+-- Name: _capture_source(pgtrail.tracked_table); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._capture_source(tracked pgtrail.tracked_table) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    c_insert constant text :=
+        'insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, '
+        'action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ';
+    c_operations constant text :=
+        'case tg_op when ''UPDATE'' then array[''REKEYED FROM'', ''UPDATE'', ''REKEYED TO''] else array[tg_op] end';
+    v_tracked pgtrail.tracked_table := _capture_source.tracked;
+    v_row bool := v_tracked.level = 'row';
+    v_queries jsonb := '{}'::jsonb;
+    v_query text;
+    v_operation text;
+    v_columns text;
+    v_old_key text := pgtrail._key_expression(v_tracked.relation, 'old');
+    v_new_key text := pgtrail._key_expression(v_tracked.relation, 'new');
+begin
+    foreach v_operation in array array['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'] loop
+        v_query := c_insert || pgtrail._capture_query(v_tracked, v_operation);
+        if v_row then
+            v_query := replace(replace(v_query, 'select ($1).*', 'select old.*'), 'select ($2).*', 'select new.*');
+        end if;
+        v_queries := v_queries || jsonb_build_object(v_operation, v_query);
+    end loop;
+
+    -- Names, and types as far as pgtrail_owner may name them. That is all that queries depend on.
+    select coalesce(string_agg(
+        case when type.typnamespace = 'pg_catalog'::regnamespace
+            then format('coalesce(%%1$s.%s, null::%s)', replace(quote_ident(attribute.attname), '%', '%%'),
+                        format_type(attribute.atttypid, attribute.atttypmod))
+            else format('%%1$s.%s', replace(quote_ident(attribute.attname), '%', '%%')) end,
+        ', ' order by attribute.attnum), '')
+    into v_columns
+    from pg_catalog.pg_attribute as attribute
+    join pg_catalog.pg_type as type on type.oid = attribute.atttypid
+    where attribute.attrelid = v_tracked.relation and attribute.attnum > 0 and not attribute.attisdropped
+        and attribute.attgenerated <> 'v';
+
+    return format(
+        $body$
+#variable_conflict use_column
+declare
+    v_generic bool := false;
+    v_operation text;
+begin
+    if tg_op <> 'TRUNCATE' then
+        begin
+            if (select class.relnatts from %1$s) <> %2$s then
+                raise undefined_column;
+            end if;
+            if tg_op = 'DELETE' then
+                perform %3$s where false;
+            else
+                perform %4$s where false;
+            end if;
+            -- Rare, so not worth a plan kept for it.
+            if tg_op = 'UPDATE' then
+                v_generic := %9$s;
+            end if;
+        exception
+            -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
+            when others then
+                v_generic := true;
+        end;
+    end if;
+    %6$sif v_generic then
+        foreach v_operation in array %10$s loop
+            execute %7$L || pgtrail._query_of(%5$L, v_operation) using old, new;
+        end loop;
+    elsif tg_op = 'INSERT' then
+        %8$s;
+    elsif tg_op = 'UPDATE' then
+        %11$s;
+    elsif tg_op = 'DELETE' then
+        %12$s;
+    else
+        %13$s;
+    end if;%14$s
+    return null;
+end;$body$,
+        case when v_row
+            then format(
+                'pgtrail.tracked_table as known join pg_catalog.pg_class as class on class.oid = known.relation '
+                'where known.entity_type = %L', v_tracked.entity_type)
+            else 'pg_catalog.pg_class as class where class.oid = tg_relid' end,
+        (select class.relnatts from pg_catalog.pg_class as class where class.oid = v_tracked.relation),
+        format(v_columns, 'old') || case when v_row then '' else ' from old_rows as old' end,
+        format(v_columns, 'new') || case when v_row then '' else ' from new_rows as new' end,
+        v_tracked.entity_type,
+        case v_tracked.on_failure when 'warn' then E'begin\n    ' else '' end,
+        c_insert,
+        v_queries ->> 'INSERT',
+        -- Both transition tables have the rows of an update in the same order.
+        case
+            when v_row then format('%s is distinct from %s', v_old_key, v_new_key)
+            else format(
+                '(select array_agg(%s) from old_rows as old) <> (select array_agg(%s) from new_rows as new)',
+                v_old_key, v_new_key)
+        end,
+        -- All old keys before all new ones: a statement may hand the key of one row on to another.
+        c_operations,
+        v_queries ->> 'UPDATE',
+        v_queries ->> 'DELETE',
+        v_queries ->> 'TRUNCATE',
+        case v_tracked.on_failure when 'warn' then format(
+            $warn$
+    exception
+        when others then
+            declare
+                v_state text := sqlstate;
+                v_message text := sqlerrm;
+                v_some jsonb;
+                v_entries jsonb := '[]';
+            begin
+                foreach v_operation in array %4$s loop
+                    execute %2$L || pgtrail._query_of(%1$L, v_operation) || %3$L into v_some using old, new;
+                    v_entries := v_entries || v_some;
+                end loop;
+                perform pgtrail._keep_failed_writes(%1$L, v_entries, v_state, v_message);
+            end;
+    end;$warn$,
+            v_tracked.entity_type,
+            'select coalesce(jsonb_agg(to_jsonb(entry) order by entry.id), ''[]'') from (', ') as entry',
+            c_operations)
+        else '' end);
+end;
+$_$;
+
+ALTER FUNCTION pgtrail._capture_source(tracked pgtrail.tracked_table) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _capture_source(tracked pgtrail.tracked_table); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._capture_source(tracked pgtrail.tracked_table) IS 'Returns the body of the trigger function that captures a table.';
+
+--
+-- Name: uuid7(timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.uuid7(at timestamp with time zone DEFAULT clock_timestamp()) RETURNS uuid
+    LANGUAGE plpgsql STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case
+        when uuid7.at >= timestamptz '1970-01-01 00:00:00+00' and uuid7.at < timestamptz '10889-01-01 00:00:00+00'
+        then encode(
+            overlay(
+                uuid_send(gen_random_uuid())
+                placing int8send(
+                    ((extract(epoch from uuid7.at) * 1000000)::bigint / 1000 << 16)
+                    | 28672
+                    | (((extract(epoch from uuid7.at) * 1000000)::bigint % 1000 << 12) / 1000))
+                from 1),
+            'hex')::uuid
+        else pgtrail._refuse_time(uuid7.at)
+    end;
+end;
+$$;
+
+ALTER FUNCTION pgtrail.uuid7(at timestamp with time zone) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION uuid7(at timestamp with time zone); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.uuid7(at timestamp with time zone) IS 'Makes a UUIDv7 (RFC 9562) of the given time, which must lie between 1970 and the year 10889 (else 22008). Ids of one process sort by time to about a quarter of a microsecond.';
+
+--
+-- Name: uuid7_time(uuid); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.uuid7_time(id uuid) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return to_timestamp(
+        ('x' || encode(substr(uuid_send(uuid7_time.id), 1, 6), 'hex'))::bit(48)::bigint / 1000.0::float8);
+end;
+$$;
+
+ALTER FUNCTION pgtrail.uuid7_time(id uuid) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION uuid7_time(id uuid); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.uuid7_time(id uuid) IS 'Returns the time of a UUIDv7 (RFC 9562), to the millisecond. Of any other UUID the result means nothing.';
+
+--
+-- Name: audit_log; Type: TABLE; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TABLE public.audit_log (
+    id uuid DEFAULT pgtrail.uuid7() NOT NULL,
+    occurred_at timestamp with time zone GENERATED ALWAYS AS (pgtrail.uuid7_time(id)) STORED,
+    organisation_id uuid NOT NULL,
+    actor_id pgtrail.actor_id,
+    actor_kind pgtrail.actor_kind DEFAULT 'service'::text NOT NULL,
+    impersonator_id pgtrail.actor_id,
+    database_role text DEFAULT CURRENT_USER NOT NULL,
+    action pgtrail.action NOT NULL,
+    entity_type pgtrail.entity_type,
+    entity_id pgtrail.entity_id,
+    changes pgtrail.document,
+    details pgtrail.document,
+    ip_address inet,
+    user_agent pgtrail.user_agent,
+    request_id pgtrail.request_id,
+    trace_id pgtrail.trace_id,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    era smallint DEFAULT 0 NOT NULL,
+    tx_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    erasure_salt uuid DEFAULT gen_random_uuid(),
+    CONSTRAINT actor_fits_its_kind CHECK (
+CASE actor_kind
+    WHEN 'user'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NULL))
+    WHEN 'impersonated'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NOT NULL))
+    ELSE (impersonator_id IS NULL)
+END),
+    CONSTRAINT entity_id_has_a_type CHECK (((entity_id IS NULL) OR (entity_type IS NOT NULL))),
+    CONSTRAINT event_is_not_in_the_future CHECK ((occurred_at <= (recorded_at + '00:05:00'::interval))),
+    CONSTRAINT id_is_uuid_v7 CHECK (((get_byte(uuid_send(id), 6) >> 4) = 7))
+)
+PARTITION BY RANGE (id);
+
+ALTER TABLE public.audit_log OWNER TO pgtrail_owner;
+
+--
+-- Name: TABLE audit_log; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON TABLE public.audit_log IS 'General audit log: one row an event, append-only. Write with record_audit_event, read with get_audit_log.';
+
+--
+-- Name: COLUMN audit_log.id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.id IS 'UUIDv7 of the time of the event. The same id sent again is the same entry.';
+
+--
+-- Name: COLUMN audit_log.occurred_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.occurred_at IS 'Time of the event, taken from the id, to the millisecond.';
+
+--
+-- Name: COLUMN audit_log.organisation_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.organisation_id IS 'Tenant. The all-zero platform organisation for events of no single one.';
+
+--
+-- Name: COLUMN audit_log.actor_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.actor_id IS 'Who did it, as the identity provider names them.';
+
+--
+-- Name: COLUMN audit_log.actor_kind; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.actor_kind IS 'user, service, system or impersonated.';
+
+--
+-- Name: COLUMN audit_log.impersonator_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.impersonator_id IS 'Who acted in the name of actor_id.';
+
+--
+-- Name: COLUMN audit_log.database_role; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.database_role IS 'Database role that wrote the entry. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.action; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.action IS 'What happened, such as certificate.renewed.';
+
+--
+-- Name: COLUMN audit_log.entity_type; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.entity_type IS 'Kind of the thing it happened to.';
+
+--
+-- Name: COLUMN audit_log.entity_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.entity_id IS 'Identifier of the thing it happened to.';
+
+--
+-- Name: COLUMN audit_log.changes; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.changes IS 'What changed, as {"column": {"old": ..., "new": ...}}. Erasable.';
+
+--
+-- Name: COLUMN audit_log.details; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.details IS 'Anything else worth keeping. Erasable.';
+
+--
+-- Name: COLUMN audit_log.ip_address; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.ip_address IS 'Address of the client. Erasable.';
+
+--
+-- Name: COLUMN audit_log.user_agent; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.user_agent IS 'User agent of the client. Erasable.';
+
+--
+-- Name: COLUMN audit_log.request_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.request_id IS 'Identifier of the request.';
+
+--
+-- Name: COLUMN audit_log.trace_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.trace_id IS 'Identifier of the distributed trace.';
+
+--
+-- Name: COLUMN audit_log.recorded_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.recorded_at IS 'When the database learned of the event. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.era; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.era IS 'Raised after a restore into another cluster. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.tx_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.tx_id IS 'Transaction that wrote the entry. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.erasure_salt; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.erasure_salt IS 'Salt of the commitments to erasable columns; gone after an erasure. Set by the database.';
+
+--
+-- Name: _change_context(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._change_context() RETURNS public.audit_log
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_claims jsonb;
+    v_headers jsonb;
+    v_context jsonb;
+    v_source text := 'session';
+    v_entry public.audit_log;
+begin
+    -- What is no JSON says nothing, and must not keep the change from happening.
+    begin
+        v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+        v_headers := nullif(current_setting('request.headers', true), '')::jsonb;
+        v_context := nullif(current_setting('pgtrail.context', true), '')::jsonb;
+    exception
+        when data_exception then null;
+    end;
+    -- Whoever sets it without set_context() only loses it.
+    if jsonb_typeof(v_context) <> 'object' or pg_column_size(v_context) > 4096 then
+        v_context := null;
+    end if;
+
+    v_entry.actor_kind := 'system';
+    v_entry.actor_id := session_user::text;
+    if v_claims is not null and session_user = 'authenticator' then
+        v_source := 'claims';
+        v_entry.actor_id := left(nullif(v_claims ->> 'sub', ''), 255);
+        v_entry.impersonator_id := left(case when v_entry.actor_id is not null then v_claims #>> '{act,sub}' end, 255);
+        v_entry.actor_kind := case
+            when v_entry.actor_id is null then 'service'
+            when v_entry.impersonator_id is null then 'user'
+            else 'impersonated'
+        end;
+    elsif nullif(v_context ->> 'actor_id', '') is not null then
+        -- An application's word for it: the actor is named, and the kind says that a service named it.
+        v_source := 'context';
+        v_entry.actor_id := left(v_context ->> 'actor_id', 255);
+        v_entry.actor_kind := 'service';
+    end if;
+
+    -- Here, current_user is the owner of the trigger function.
+    v_entry.database_role := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    v_entry.request_id := left(coalesce(v_context ->> 'request_id', v_headers ->> 'x-request-id'), 200);
+    v_entry.trace_id := left(coalesce(
+        v_context ->> 'trace_id',
+        substring(v_headers ->> 'traceparent' from '^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}')), 200);
+    v_entry.ip_address := inet_client_addr();
+    v_entry.user_agent := left(v_headers ->> 'user-agent', 1000);
+    v_entry.details := jsonb_strip_nulls(jsonb_build_object(
+        'actor_source', v_source,
+        'session_user', session_user,
+        'application_name', nullif(current_setting('application_name'), ''),
+        'forwarded_for', left(v_headers ->> 'x-forwarded-for', 500),
+        'unverified_sub', case when v_source <> 'claims' then left(v_claims ->> 'sub', 255) end,
+        'context', nullif(v_context - '{request_id,trace_id}'::text[], '{}'::jsonb)));
+    return v_entry;
+end;
+$$;
+
+ALTER FUNCTION pgtrail._change_context() OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _change_context(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._change_context() IS 'Returns who makes a change, as far as the session tells, in the columns of an entry. actor_source in details is claims (the sub of a token that PostgREST verified; kind user, or impersonated with "act" of RFC 8693), context (what pgtrail.set_context() was told; kind service) or session (the login role; kind system).';
 
 --
 -- Name: _check_month(date); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -978,6 +1670,30 @@ ALTER FUNCTION pgtrail._delete_entries(relation regclass, entry_ids uuid[]) OWNE
 COMMENT ON FUNCTION pgtrail._delete_entries(relation regclass, entry_ids uuid[]) IS 'Removes entries of a trail, all of them or none. Raises XX001 when it would remove other than was asked.';
 
 --
+-- Name: _drop_capture(text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._drop_capture(entity_type text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    execute format(
+        'drop function if exists pgtrail.%I()', 'tg_' || left(md5(_drop_capture.entity_type), 12) || '__capture');
+    delete from pgtrail.tracked_table as known where known.entity_type = _drop_capture.entity_type;
+    perform pgtrail._audit('table.untracked', null, jsonb_build_object('table', _drop_capture.entity_type));
+end;
+$$;
+
+ALTER FUNCTION pgtrail._drop_capture(entity_type text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _drop_capture(entity_type text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._drop_capture(entity_type text) IS 'Removes the trigger function of a table that is tracked no longer.';
+
+--
 -- Name: _drop_failing_summaries(smallint, xid8, xid8); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -1175,6 +1891,31 @@ ALTER FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zo
 --
 
 COMMENT ON FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) IS 'Returns the months of organisations in which something may be past its policy, or the floor, at as_of: the month began before as_of - keep. entries and last_at are what is counted of the whole month.';
+
+--
+-- Name: _entity_id(text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._entity_id(key text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case
+        when char_length(_entity_id.key) > 500
+            then 'sha256:' || encode(sha256(convert_to(_entity_id.key, 'UTF8')), 'hex')
+        else _entity_id.key
+    end;
+end;
+$$;
+
+ALTER FUNCTION pgtrail._entity_id(key text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _entity_id(key text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._entity_id(key text) IS 'Returns the entity_id of a primary key: the key, or, of more than 500 characters, sha256: and the hash of its UTF-8 text in hex.';
 
 --
 -- Name: _entries(smallint, xid8, text, uuid, xid8, text, uuid, integer, bigint, text[]); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -1722,6 +2463,84 @@ ALTER FUNCTION pgtrail._keep(trail_name text, organisation_id uuid) OWNER TO pgt
 COMMENT ON FUNCTION pgtrail._keep(trail_name text, organisation_id uuid) IS 'Returns how long an organisation''s entries of a trail are kept; null is for ever.';
 
 --
+-- Name: _keep_failed_writes(text, jsonb, text, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_detail jsonb := jsonb_build_object(
+        'type', 'audit_write_failed', 'entityType', _keep_failed_writes.entity_type,
+        'entries', jsonb_array_length(_keep_failed_writes.entries),
+        'eventIds', jsonb_path_query_array(_keep_failed_writes.entries, '$[0 to 9].id'),
+        'error', _keep_failed_writes.message, 'code', _keep_failed_writes.sqlstate);
+    v_hint text := 'They are kept in pgtrail.failed_write: call pgtrail.replay_failed_writes().';
+begin
+    begin
+        insert into pgtrail.failed_write (entry, sqlstate, message)
+        select part.entry, _keep_failed_writes.sqlstate, _keep_failed_writes.message
+        from jsonb_array_elements(_keep_failed_writes.entries) as part (entry);
+    exception
+        -- The server's log is the last place that is left.
+        when others then
+            v_detail := v_detail || jsonb_build_object('events', _keep_failed_writes.entries);
+            v_hint := 'They are nowhere else: insert each of these events into pgtrail.failed_write as entry.';
+    end;
+    raise warning 'changes of % could not be recorded', _keep_failed_writes.entity_type
+        using errcode = _keep_failed_writes.sqlstate, detail = v_detail, hint = v_hint;
+end;
+$_$;
+
+ALTER FUNCTION pgtrail._keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text) IS 'Keeps entries (a JSON array) that could not be recorded in pgtrail.failed_write, with a WARNING whose DETAIL is JSON: entityType, entries (their number), eventIds (of the first 10), error and code. What failed_write cannot take either is in the DETAIL, as events.';
+
+--
+-- Name: _key_expression(regclass, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._key_expression(relation regclass, version text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_columns text[];
+    v_plain boolean;
+begin
+    select array_agg(format('%s.%I', _key_expression.version, attribute.attname) order by part.place),
+        bool_and(attribute.atttypid in (
+            'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype))
+    into v_columns, v_plain
+    from pg_catalog.pg_index as key
+    cross join lateral unnest(key.indkey::int2[]) with ordinality as part (attnum, place)
+    join pg_catalog.pg_attribute as attribute
+        on attribute.attrelid = _key_expression.relation and attribute.attnum = part.attnum
+    where key.indrelid = _key_expression.relation and key.indisprimary and part.place <= key.indnkeyatts;
+
+    return case
+        when v_columns is null then 'null::text'
+        when cardinality(v_columns) > 1 then format('jsonb_build_array(%s)::text', array_to_string(v_columns, ', '))
+        when v_plain then format('%s::text', v_columns[1])
+        else format('to_jsonb(%s) #>> ''{}''', v_columns[1])
+    end;
+end;
+$$;
+
+ALTER FUNCTION pgtrail._key_expression(relation regclass, version text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _key_expression(relation regclass, version text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._key_expression(relation regclass, version text) IS 'Returns the SQL expression of the primary key of a version of a row (new, old) as text: of one column as it is, of several as a JSON array, without a key NULL.';
+
+--
 -- Name: _leaf_index(text, uuid); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -1846,6 +2665,64 @@ ALTER FUNCTION pgtrail._live_condition(trail_name text) OWNER TO pgtrail_owner;
 --
 
 COMMENT ON FUNCTION pgtrail._live_condition(trail_name text) IS 'Returns the condition, as SQL over the row "entry" of a trail, under which pgtrail.rollup does not have it yet.';
+
+--
+-- Name: _make_capture(pgtrail.tracked_table); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._make_capture(tracked pgtrail.tracked_table) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_name text := format(
+        'pgtrail.%I', 'tg_' || left(md5((_make_capture.tracked).entity_type), 12) || '__capture');
+begin
+    -- Keys and values must not depend on the settings of who writes. A plan made for a few rows must not pair millions
+    -- of them by a nested loop, and compiling it to machine code takes hundreds of milliseconds for one row.
+    execute format(
+        'create or replace function %s() returns trigger language plpgsql security definer '
+        'set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set datestyle = ''ISO, YMD'' '
+        'set intervalstyle = ''postgres'' set bytea_output = ''hex'' set extra_float_digits = 1 '
+        'set enable_nestloop = off set jit = off as %L',
+        v_name,
+        pgtrail._capture_source(_make_capture.tracked));
+    execute format(
+        'revoke all on function %s() from public, anon, authenticated, service_role, pgtrail_auditor', v_name);
+    execute format(
+        'comment on function %s() is %L', v_name,
+        format('Captures changes of %s. Made by pgtrail.track().', (_make_capture.tracked).entity_type));
+
+    -- A table that was dropped and made again.
+    delete from pgtrail.tracked_table as known
+    where known.entity_type = (_make_capture.tracked).entity_type
+        and not exists (select from pg_catalog.pg_class as class where class.oid = known.relation);
+    insert into pgtrail.tracked_table (
+        relation, entity_type, organisation_column, excluded, redacted, on_failure, level, shape)
+    values (
+        (_make_capture.tracked).relation, (_make_capture.tracked).entity_type,
+        (_make_capture.tracked).organisation_column, (_make_capture.tracked).excluded,
+        (_make_capture.tracked).redacted, (_make_capture.tracked).on_failure, (_make_capture.tracked).level,
+        pgtrail._shape((_make_capture.tracked).relation))
+    on conflict on constraint tracked_table_pkey do update
+    set organisation_column = excluded.organisation_column,
+        excluded = excluded.excluded,
+        redacted = excluded.redacted,
+        on_failure = excluded.on_failure,
+        level = excluded.level,
+        shape = excluded.shape,
+        tracked_at = clock_timestamp();
+    return v_name;
+end;
+$$;
+
+ALTER FUNCTION pgtrail._make_capture(tracked pgtrail.tracked_table) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _make_capture(tracked pgtrail.tracked_table); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._make_capture(tracked pgtrail.tracked_table) IS 'Makes, or makes anew, the trigger function of a table and writes down what it was made for. Returns its name.';
 
 --
 -- Name: _months(text, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -2123,6 +3000,29 @@ ALTER FUNCTION pgtrail._purge_entries(trail_name text, organisation_id uuid, mon
 --
 
 COMMENT ON FUNCTION pgtrail._purge_entries(trail_name text, organisation_id uuid, month timestamp with time zone, due_before timestamp with time zone, max_entries integer) IS 'Removes up to max_entries of an organisation''s entries of a month that are older than due_before, and tells the log that they were purged. Returns how many. Raises XX001 when it cannot remove all of them.';
+
+--
+-- Name: _query_of(text, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._query_of(entity_type text, operation text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select pgtrail._capture_query(known, _query_of.operation)
+        from pgtrail.tracked_table as known where known.entity_type = _query_of.entity_type);
+end;
+$$;
+
+ALTER FUNCTION pgtrail._query_of(entity_type text, operation text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _query_of(entity_type text, operation text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._query_of(entity_type text, operation text) IS 'Returns what pgtrail._capture_query() does for a table as it is now, by its entity_type.';
 
 --
 -- Name: _raise_tiles(integer, bigint, bigint); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -2588,6 +3488,102 @@ ALTER FUNCTION pgtrail._set_aside(era smallint, from_tx_id xid8, to_tx_id xid8) 
 COMMENT ON FUNCTION pgtrail._set_aside(era smallint, from_tx_id xid8, to_tx_id xid8) IS 'Tries to encode each entry of a range of transactions by itself, puts those that cannot be encoded into pgtrail.unsealable_entry and returns their number. Slow: called only after encoding them at once has failed.';
 
 --
+-- Name: _shape(regclass); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._shape(relation regclass) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select (
+            -- A new version of pgtrail may make them otherwise.
+            select md5(string_agg(maker.prosrc, '' order by maker.proname))
+            from pg_catalog.pg_proc as maker
+            where maker.pronamespace = 'pgtrail'::regnamespace
+                and maker.proname in (
+                    '_make_capture', '_capture_source', '_capture_query', '_key_expression', '_value_expression')
+        ) || ' ' || _shape.relation::text || ' ' || coalesce(string_agg(
+            format(
+                '%s %I %s', attribute.attnum, attribute.attname,
+                format_type(attribute.atttypid, attribute.atttypmod)),
+            ', ' order by attribute.attnum), '')
+            || coalesce(' key ' || (
+                select key.indkey::text
+                from pg_catalog.pg_index as key
+                where key.indrelid = _shape.relation and key.indisprimary), '')
+        from pg_catalog.pg_attribute as attribute
+        where attribute.attrelid = _shape.relation and attribute.attnum > 0 and not attribute.attisdropped
+    );
+end;
+$$;
+
+ALTER FUNCTION pgtrail._shape(relation regclass) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _shape(relation regclass); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._shape(relation regclass) IS 'Returns what captures of a table depend on, as text: the functions that make its trigger function, its name, its columns with their types, and its primary key.';
+
+--
+-- Name: _shorten(text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._shorten(value text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return jsonb_build_object(
+        'cut', left(_shorten.value, 100),
+        'bytes', octet_length(_shorten.value),
+        'sha256', encode(sha256(convert_to(_shorten.value, 'UTF8')), 'hex'));
+end;
+$$;
+
+ALTER FUNCTION pgtrail._shorten(value text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _shorten(value text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._shorten(value text) IS 'Returns what is captured of a value that is too long: {"cut": its first 100 characters, "bytes", "sha256": of its UTF-8 text, in hex}.';
+
+--
+-- Name: _shorten_changes(jsonb); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._shorten_changes(changes jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_changes jsonb;
+begin
+    select jsonb_object_agg(part.column_name, (
+        select jsonb_object_agg(side.name, case
+            when octet_length(side.value::text) <= 200 then side.value else pgtrail._shorten(side.value #>> '{}') end)
+        from jsonb_each(part.sides) as side (name, value)))
+    into v_changes
+    from jsonb_each(_shorten_changes.changes) as part (column_name, sides);
+    return case
+        when pg_column_size(v_changes) <= 65000 then v_changes
+        else jsonb_build_object('*', pgtrail._shorten(_shorten_changes.changes::text))
+    end;
+end;
+$$;
+
+ALTER FUNCTION pgtrail._shorten_changes(changes jsonb) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _shorten_changes(changes jsonb); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._shorten_changes(changes jsonb) IS 'Returns changes that take 64 KiB at most: values of more than 200 bytes are shortened, and where there are too many columns for that, all of it, under the name *.';
+
+--
 -- Name: _split(bigint); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -2738,6 +3734,43 @@ ALTER FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid, from_at
 --
 
 COMMENT ON FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid, from_at timestamp with time zone, to_at timestamp with time zone, from_hour timestamp with time zone, to_hour timestamp with time zone) IS 'Returns the query of the entries of [from_at, to_at) that a summary cannot take from pgtrail.rollup: those outside the whole hours [from_hour, to_hour), and those that are not sealed yet. Empty when there can be none. Raises PT404 (no such trail).';
+
+--
+-- Name: _value_expression(oid, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._value_expression(type oid, value text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_type pg_catalog.pg_type;
+begin
+    select base.* into strict v_type
+    from pg_catalog.pg_type as own
+    join pg_catalog.pg_type as base on base.oid = coalesce(nullif(own.typbasetype, 0), own.oid)
+    where own.oid = _value_expression.type;
+
+    return case
+        when v_type.typlen > 0 then format('to_jsonb(%s)', _value_expression.value)
+        when v_type.oid = 'bytea'::regtype then format(
+            $expression$case when octet_length(%1$s) <= 4096 then to_jsonb('\x' || encode(%1$s, 'hex'))
+                else pgtrail._shorten('\x' || encode(%1$s, 'hex')) end$expression$,
+            _value_expression.value)
+        else format(
+            'case when octet_length(%1$s::text) <= 8192 then to_jsonb(%1$s) else pgtrail._shorten(%1$s::text) end',
+            _value_expression.value)
+    end;
+end;
+$_$;
+
+ALTER FUNCTION pgtrail._value_expression(type oid, value text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _value_expression(type oid, value text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._value_expression(type oid, value text) IS 'Returns the SQL expression that renders a value of a type as captured: JSON, bytea as hex, and what is longer than 8,192 bytes as text shortened.';
 
 --
 -- Name: apply_retention(timestamp with time zone, boolean); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -3725,6 +4758,7 @@ COMMENT ON FUNCTION pgtrail.event_id(trail regclass, id uuid, at timestamp with 
 CREATE FUNCTION pgtrail.health() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $_$
 declare
     v_log pgtrail.log;
@@ -3735,6 +4769,9 @@ declare
     v_found bigint;
     v_purged record;
     v_overdue bigint;
+    v_unwatched bigint;
+    v_stale bigint;
+    v_nameless bigint;
     v_jobs bigint;
     v_failed bigint;
     v_failures text;
@@ -3935,6 +4972,46 @@ begin
     end if;
     return next;
 
+    select count(*) filter (where class.oid is null or 4 > (
+                select count(*)
+                from pg_catalog.pg_trigger as capture
+                where capture.tgrelid = known.relation
+                    and capture.tgname in (
+                        'pgtrail_capture_insert', 'pgtrail_capture_update', 'pgtrail_capture_delete',
+                        'pgtrail_capture_truncate')
+                    and capture.tgenabled in ('O', 'A'))),
+        count(*) filter (where class.oid is not null and known.shape is distinct from pgtrail._shape(known.relation)),
+        count(*) filter (where class.oid is not null and exists (
+            select from unnest(known.excluded || known.redacted || known.organisation_column) as named (name)
+            where named.name is not null and not exists (
+                select from pg_catalog.pg_attribute as attribute
+                where attribute.attrelid = known.relation and attribute.attname = named.name
+                    and not attribute.attisdropped
+                    and (named.name <> known.organisation_column or attribute.atttypid = 'uuid'::regtype)))),
+        count(*)
+    into v_unwatched, v_stale, v_nameless, v_found
+    from pgtrail.tracked_table as known
+    left join pg_catalog.pg_class as class on class.oid = known.relation;
+    check_name := 'tracked tables';
+    status := case when v_unwatched > 0 or v_stale > 0 or v_nameless > 0 then 'critical' else 'ok' end;
+    detail := case
+        when v_unwatched > 0 then format(
+            '%s of %s are gone or lack a trigger: call pgtrail.track or pgtrail.untrack', v_unwatched, v_found)
+        -- Under another name, a redacted column is captured in full and a tenant is not told.
+        when v_nameless > 0 then format(
+            '%s of %s lost a column that tracking names: call pgtrail.track', v_nameless, v_found)
+        when v_stale > 0 then format(
+            '%s of %s were altered: call pgtrail.refresh_tracking()', v_stale, v_found)
+        else format('%s', v_found)
+    end;
+    return next;
+
+    select count(*) into v_found from pgtrail.failed_write as failed where failed.replayed_at is null;
+    check_name := 'failed writes';
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format('%s wait in pgtrail.failed_write for pgtrail.replay_failed_writes()', v_found);
+    return next;
+
     -- What pg_cron tells of the jobs that this role scheduled. It shows nobody another's.
     if exists (
         select from pg_catalog.pg_namespace as namespace
@@ -4072,7 +5149,8 @@ begin
         v_partitions := v_partitions
             + pgtrail.ensure_partitions(v_trail, maintain.as_of, maintain.as_of + interval '13 months');
     end loop;
-    v_result := jsonb_build_object('partitions_created', v_partitions);
+    v_result := jsonb_build_object(
+        'partitions_created', v_partitions, 'tables_refreshed', pgtrail.refresh_tracking());
 
     select count(*) into v_defects from pgtrail.verify_slice();
     v_result := v_result || jsonb_build_object('defects', v_defects);
@@ -4110,7 +5188,7 @@ ALTER FUNCTION pgtrail.maintain(as_of timestamp with time zone) OWNER TO pgtrail
 -- Name: FUNCTION maintain(as_of timestamp with time zone); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail.maintain(as_of timestamp with time zone) IS 'Does the periodic work, once a day: partitions for 13 months ahead, retention, the verification of a slice of the log, and alerts for what health() finds. Returns what it did: partitions_created, entries_removed and purges_postponed, or why retention did not run, and defects. A call while another runs returns at once.';
+COMMENT ON FUNCTION pgtrail.maintain(as_of timestamp with time zone) IS 'Does the periodic work, once a day: partitions for 13 months ahead, refresh_tracking(), the verification of a slice of the log, retention, and alerts for what health() finds. Returns what it did: partitions_created, tables_refreshed, defects, entries_removed and purges_postponed, or why retention did not run. A call while another runs returns at once.';
 
 --
 -- Name: may_read(uuid); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -4486,6 +5564,40 @@ ALTER FUNCTION pgtrail.recount(trail regclass, from_at timestamp with time zone,
 COMMENT ON FUNCTION pgtrail.recount(trail regclass, from_at timestamp with time zone, to_at timestamp with time zone, organisation_id uuid) IS 'Counts a trail''s sealed entries again, of the months that [from_at, to_at) touches, of all organisations or one: after entries were removed, or when verify_rollups() found a difference. Sealing waits meanwhile. Raises 22023 (no trail).';
 
 --
+-- Name: refresh_tracking(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.refresh_tracking() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+declare
+    v_tracked pgtrail.tracked_table;
+    v_refreshed int := 0;
+begin
+    for v_tracked in
+        select known.*
+        from pgtrail.tracked_table as known
+        join pg_catalog.pg_class as class on class.oid = known.relation
+        where known.shape is distinct from pgtrail._shape(known.relation)
+    loop
+        perform pgtrail._make_capture(v_tracked);
+        v_refreshed := v_refreshed + 1;
+    end loop;
+    return v_refreshed;
+end;
+$$;
+
+ALTER FUNCTION pgtrail.refresh_tracking() OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION refresh_tracking(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.refresh_tracking() IS 'Makes the trigger functions of tracked tables anew that were altered, and returns their number. Until then their changes are captured too, only slower. A table whose organisation_column is gone, or no uuid, belongs to the platform.';
+
+--
 -- Name: release_legal_hold(uuid, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -4529,6 +5641,65 @@ ALTER FUNCTION pgtrail.release_legal_hold(hold_id uuid, reason text) OWNER TO pg
 COMMENT ON FUNCTION pgtrail.release_legal_hold(hold_id uuid, reason text) IS 'Ends a legal hold. Audited. Raises PT404 (no such hold, or released already), 22023 (no reason).';
 
 --
+-- Name: replay_failed_writes(integer); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.replay_failed_writes(max_entries integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_failed record;
+    v_state text;
+    v_message text;
+    v_replayed int := 0;
+begin
+    for v_failed in
+        select failed.failed_write_id, failed.entry
+        from pgtrail.failed_write as failed
+        where failed.replayed_at is null
+        order by failed.failed_write_id
+        for update skip locked
+    loop
+        -- No LIMIT: those that fail again would use it up, call after call.
+        exit when v_replayed >= replay_failed_writes.max_entries;
+        begin
+            insert into public.audit_log (
+                id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type,
+                entity_id, changes, details, ip_address, user_agent, request_id, trace_id
+            )
+            select entry.id, entry.organisation_id, entry.actor_id, entry.actor_kind, entry.impersonator_id,
+                entry.database_role, entry.action, entry.entity_type, entry.entity_id, entry.changes, entry.details,
+                entry.ip_address, entry.user_agent, entry.request_id, entry.trace_id
+            from jsonb_populate_record(null::public.audit_log, v_failed.entry) as entry
+            on conflict (id) do nothing;
+            update pgtrail.failed_write as failed
+            set replayed_at = clock_timestamp()
+            where failed.failed_write_id = v_failed.failed_write_id;
+            v_replayed := v_replayed + 1;
+        exception
+            -- One that fails again is kept, with why, and does not keep the others waiting.
+            when others then
+                get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
+                update pgtrail.failed_write as failed
+                set sqlstate = v_state,
+                    message = v_message
+                where failed.failed_write_id = v_failed.failed_write_id;
+        end;
+    end loop;
+    return v_replayed;
+end;
+$$;
+
+ALTER FUNCTION pgtrail.replay_failed_writes(max_entries integer) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION replay_failed_writes(max_entries integer); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.replay_failed_writes(max_entries integer) IS 'Records what pgtrail.failed_write keeps, under the ids and so the times of the changes, and returns how many: at most max_entries. Those that fail again stay, with the error of the last time.';
+
+--
 -- Name: require_reader(uuid); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -4553,6 +5724,87 @@ ALTER FUNCTION pgtrail.require_reader(organisation_id uuid) OWNER TO pgtrail_own
 --
 
 COMMENT ON FUNCTION pgtrail.require_reader(organisation_id uuid) IS 'Raises 42501 when the caller may not read the entries of an organisation.';
+
+--
+-- Name: row_at(regclass, text, timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.row_at(target regclass, key text, at timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    AS $_$
+declare
+    v_entity_type text;
+    v_condition text;
+    v_row jsonb;
+    v_entry record;
+begin
+    select known.entity_type::text into v_entity_type
+    from pgtrail.tracked_table as known where known.relation = row_at.target;
+    -- By the columns, for the index, and by the text, which tells apart what a collation calls equal.
+    select string_agg(format(
+        'present.%I = (%s)::%s', attribute.attname,
+        case when key.indnkeyatts = 1 then '$1' else format('$1::jsonb ->> %s', part.place - 1) end,
+        format_type(attribute.atttypid, attribute.atttypmod)), ' and ' order by part.place)
+        || format(' and %s = $1', pgtrail._key_expression(row_at.target, 'present'))
+    into v_condition
+    from pg_catalog.pg_index as key
+    cross join lateral unnest(key.indkey::int2[]) with ordinality as part (attnum, place)
+    join pg_catalog.pg_attribute as attribute
+        on attribute.attrelid = row_at.target and attribute.attnum = part.attnum
+    where key.indrelid = row_at.target and key.indisprimary and part.place <= key.indnkeyatts;
+    if v_entity_type is null or v_condition is null then
+        raise exception '% is not tracked, or has no primary key', coalesce(row_at.target::text, 'null')
+            using errcode = 'invalid_parameter_value',
+                  hint = 'pgtrail.tracked_table has the tables that are tracked.';
+    end if;
+
+    begin
+        execute format('select to_jsonb(present) from %s as present where %s', row_at.target, v_condition)
+        into v_row
+        using row_at.key;
+    exception
+        -- No key of the table as it is now, though perhaps of a row that is gone.
+        when data_exception then null;
+    end;
+
+    for v_entry in
+        select entry.action, entry.changes
+        from public.audit_log as entry
+        where entry.entity_type = v_entity_type
+            and entry.entity_id = pgtrail._entity_id(row_at.key)
+            and entry.id >= pgtrail.uuid7_floor(date_trunc('milliseconds', row_at.at))
+            -- To the microsecond, which the id holds.
+            and substr(uuid_send(entry.id), 1, 8) > substr(uuid_send(pgtrail.uuid7(row_at.at)), 1, 8)
+        order by entry.id desc
+    loop
+        if v_entry.action like '%.inserted' or v_entry.action like '%.rekeyed_to' then
+            v_row := null;
+        else
+            -- A column that was NULL has no old side.
+            select coalesce(v_row, '{}'::jsonb) || coalesce(
+                jsonb_object_agg(change.column_name, coalesce(change.sides -> 'old', 'null')), '{}'::jsonb)
+            into v_row
+            from jsonb_each(v_entry.changes) as change (column_name, sides);
+        end if;
+    end loop;
+    return v_row;
+end;
+$_$;
+
+ALTER FUNCTION pgtrail.row_at(target regclass, key text, at timestamp with time zone) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION row_at(target regclass, key text, at timestamp with time zone); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.row_at(target regclass, key text, at timestamp with time zone) IS 'Returns a row of a tracked table as it was, as JSON, or null when there was none with that key (entity_id). Columns that are not captured are as they are now, or missing; redacted values are null, long ones shortened. After a TRUNCATE, rows from before it cannot be told. Raises 22023.';
 
 --
 -- Name: schedule_jobs(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -4672,6 +5924,33 @@ ALTER FUNCTION pgtrail.seal(max_entries integer) OWNER TO pgtrail_owner;
 --
 
 COMMENT ON FUNCTION pgtrail.seal(max_entries integer) IS 'Turns committed entries of all trails into leaves of the log, up to max_entries, and returns how many; 0 when there is nothing to do. Entries of transactions that are still open, and of later ones, wait. Call it each minute. Never blocks a writer; a second sealer waits. Raises 22023 (max_entries).';
+
+--
+-- Name: set_context(jsonb); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.set_context(context jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if (jsonb_typeof(set_context.context) = 'object' and pg_column_size(set_context.context) <= 4096) is not true then
+        raise exception 'context must be a JSON object of at most 4 KiB'
+            using errcode = 'invalid_parameter_value',
+                  detail = format('got %s', coalesce(jsonb_typeof(set_context.context), 'null')),
+                  hint = 'Such as {"actor_id": "...", "request_id": "...", "trace_id": "...", "reason": "..."}.';
+    end if;
+    perform set_config('pgtrail.context', set_context.context::text, true);
+end;
+$$;
+
+ALTER FUNCTION pgtrail.set_context(context jsonb) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION set_context(context jsonb); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.set_context(context jsonb) IS 'Says, until the end of the transaction, in whose name changes are made: actor_id, request_id, trace_id and anything else worth keeping. It is an application''s word: captured with actor_kind service and actor_source context, and ignored as an actor where PostgREST verified a token. Raises 22023.';
 
 --
 -- Name: set_retention(regclass, interval, uuid, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -4904,6 +6183,261 @@ ALTER FUNCTION pgtrail.summary(trail_name text, organisation_id uuid, from_at ti
 COMMENT ON FUNCTION pgtrail.summary(trail_name text, organisation_id uuid, from_at timestamp with time zone, to_at timestamp with time zone) IS 'Counts an organisation''s entries of a trail whose event lies in [from_at, to_at), null is open, by the bucket of the trail: exact, sealed or not, and without reading the history. last_at is the time of the newest event. Reads as the caller. Raises 22023 (organisation missing), 42501 (organisation the caller may not read), PT404 (no such trail).';
 
 --
+-- Name: tg_05f25c3cbe49__capture(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.tg_05f25c3cbe49__capture() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_generic bool := false;
+    v_operation text;
+begin
+    if tg_op <> 'TRUNCATE' then
+        begin
+            if (select class.relnatts from pg_catalog.pg_class as class where class.oid = tg_relid) <> 4 then
+                raise undefined_column;
+            end if;
+            if tg_op = 'DELETE' then
+                perform coalesce(old.organisation_id, null::uuid), coalesce(old.user_id, null::text), coalesce(old.role, null::text), coalesce(old.created_at, null::timestamp with time zone) from old_rows as old where false;
+            else
+                perform coalesce(new.organisation_id, null::uuid), coalesce(new.user_id, null::text), coalesce(new.role, null::text), coalesce(new.created_at, null::timestamp with time zone) from new_rows as new where false;
+            end if;
+            -- Rare, so not worth a plan kept for it.
+            if tg_op = 'UPDATE' then
+                v_generic := (select array_agg(jsonb_build_array(old.organisation_id, old.user_id, old.role)::text) from old_rows as old) <> (select array_agg(jsonb_build_array(new.organisation_id, new.user_id, new.role)::text) from new_rows as new);
+            end if;
+        exception
+            -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
+            when others then
+                v_generic := true;
+        end;
+    end if;
+    if v_generic then
+        foreach v_operation in array case tg_op when 'UPDATE' then array['REKEYED FROM', 'UPDATE', 'REKEYED TO'] else array[tg_op] end loop
+            execute 'insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ' || pgtrail._query_of('public.organisation_members', v_operation) using old, new;
+        end loop;
+    elsif tg_op = 'INSERT' then
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisation_members' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select pgtrail.uuid7() as id, new.organisation_id as organisation_id, 'organisation_members.inserted' as action, jsonb_build_array(new.organisation_id, new.user_id, new.role)::text as key, (case when new.organisation_id is not distinct from null then '{}' else jsonb_build_object('organisation_id', jsonb_build_object('new', to_jsonb(new.organisation_id))) end || case when new.user_id is not distinct from null then '{}' else jsonb_build_object('user_id', jsonb_build_object('new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end)) end || case when new.role is not distinct from null then '{}' else jsonb_build_object('role', jsonb_build_object('new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end)) end || case when new.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('new', to_jsonb(new.created_at))) end) as changes, '{}'::jsonb as details from new_rows as new) as change;
+    elsif tg_op = 'UPDATE' then
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisation_members' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select diff.* from (select pgtrail.uuid7() as id, new.organisation_id as organisation_id, 'organisation_members.updated' as action, jsonb_build_array(new.organisation_id, new.user_id, new.role)::text as key, (case when row(old.organisation_id)::record operator(pg_catalog.*<>) row(new.organisation_id)::record then jsonb_build_object('organisation_id', jsonb_build_object('old', to_jsonb(old.organisation_id), 'new', to_jsonb(new.organisation_id))) else '{}' end || case when row(old.user_id)::record operator(pg_catalog.*<>) row(new.user_id)::record then jsonb_build_object('user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end, 'new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end)) else '{}' end || case when row(old.role)::record operator(pg_catalog.*<>) row(new.role)::record then jsonb_build_object('role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end, 'new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at), 'new', to_jsonb(new.created_at))) else '{}' end) as changes, '{}'::jsonb as details from (select row_number() over () as "pgtrail number", * from old_rows) as old join (select row_number() over () as "pgtrail number", * from new_rows) as new using ("pgtrail number") where not (jsonb_build_array(old.organisation_id, old.user_id, old.role)::text is distinct from jsonb_build_array(new.organisation_id, new.user_id, new.role)::text)) as diff where diff.changes <> '{}') as change;
+    elsif tg_op = 'DELETE' then
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisation_members' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select pgtrail.uuid7() as id, old.organisation_id as organisation_id, 'organisation_members.deleted' as action, jsonb_build_array(old.organisation_id, old.user_id, old.role)::text as key, (case when old.organisation_id is not distinct from null then '{}' else jsonb_build_object('organisation_id', jsonb_build_object('old', to_jsonb(old.organisation_id))) end || case when old.user_id is not distinct from null then '{}' else jsonb_build_object('user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end)) end || case when old.role is not distinct from null then '{}' else jsonb_build_object('role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end)) end || case when old.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at))) end) as changes, '{}'::jsonb as details from old_rows as old) as change;
+    else
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisation_members' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select pgtrail.uuid7() as id, null::uuid as organisation_id, 'organisation_members.truncated' as action, null::text as key, null::jsonb as changes, '{}'::jsonb as details) as change;
+    end if;
+    return null;
+end;$$;
+
+ALTER FUNCTION pgtrail.tg_05f25c3cbe49__capture() OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION tg_05f25c3cbe49__capture(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.tg_05f25c3cbe49__capture() IS 'Captures changes of public.organisation_members. Made by pgtrail.track().';
+
+--
+-- Name: tg_81e19b6f1116__capture(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.tg_81e19b6f1116__capture() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_generic bool := false;
+    v_operation text;
+begin
+    if tg_op <> 'TRUNCATE' then
+        begin
+            if (select class.relnatts from pg_catalog.pg_class as class where class.oid = tg_relid) <> 3 then
+                raise undefined_column;
+            end if;
+            if tg_op = 'DELETE' then
+                perform coalesce(old.id, null::uuid), coalesce(old.name, null::text), coalesce(old.created_at, null::timestamp with time zone) from old_rows as old where false;
+            else
+                perform coalesce(new.id, null::uuid), coalesce(new.name, null::text), coalesce(new.created_at, null::timestamp with time zone) from new_rows as new where false;
+            end if;
+            -- Rare, so not worth a plan kept for it.
+            if tg_op = 'UPDATE' then
+                v_generic := (select array_agg(old.id::text) from old_rows as old) <> (select array_agg(new.id::text) from new_rows as new);
+            end if;
+        exception
+            -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
+            when others then
+                v_generic := true;
+        end;
+    end if;
+    if v_generic then
+        foreach v_operation in array case tg_op when 'UPDATE' then array['REKEYED FROM', 'UPDATE', 'REKEYED TO'] else array[tg_op] end loop
+            execute 'insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ' || pgtrail._query_of('public.organisations', v_operation) using old, new;
+        end loop;
+    elsif tg_op = 'INSERT' then
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisations' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select pgtrail.uuid7() as id, new.id as organisation_id, 'organisations.inserted' as action, new.id::text as key, (case when new.id is not distinct from null then '{}' else jsonb_build_object('id', jsonb_build_object('new', to_jsonb(new.id))) end || case when new.name is not distinct from null then '{}' else jsonb_build_object('name', jsonb_build_object('new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end)) end || case when new.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('new', to_jsonb(new.created_at))) end) as changes, '{}'::jsonb as details from new_rows as new) as change;
+    elsif tg_op = 'UPDATE' then
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisations' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select diff.* from (select pgtrail.uuid7() as id, new.id as organisation_id, 'organisations.updated' as action, new.id::text as key, (case when row(old.id)::record operator(pg_catalog.*<>) row(new.id)::record then jsonb_build_object('id', jsonb_build_object('old', to_jsonb(old.id), 'new', to_jsonb(new.id))) else '{}' end || case when row(old.name)::record operator(pg_catalog.*<>) row(new.name)::record then jsonb_build_object('name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end, 'new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at), 'new', to_jsonb(new.created_at))) else '{}' end) as changes, '{}'::jsonb as details from (select row_number() over () as "pgtrail number", * from old_rows) as old join (select row_number() over () as "pgtrail number", * from new_rows) as new using ("pgtrail number") where not (old.id::text is distinct from new.id::text)) as diff where diff.changes <> '{}') as change;
+    elsif tg_op = 'DELETE' then
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisations' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select pgtrail.uuid7() as id, old.id as organisation_id, 'organisations.deleted' as action, old.id::text as key, (case when old.id is not distinct from null then '{}' else jsonb_build_object('id', jsonb_build_object('old', to_jsonb(old.id))) end || case when old.name is not distinct from null then '{}' else jsonb_build_object('name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end)) end || case when old.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at))) end) as changes, '{}'::jsonb as details from old_rows as old) as change;
+    else
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
+            context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
+            change.action, 'public.organisations' as entity_type,
+            case when octet_length(change.key) > 500
+                then pgtrail._entity_id(change.key) else change.key end as entity_id,
+            case when pg_column_size(change.changes) > 65000
+                then pgtrail._shorten_changes(change.changes) else change.changes end as changes,
+            context.details || change.details as details,
+            context.ip_address, context.user_agent, context.request_id, context.trace_id
+        from pgtrail._change_context() as context
+        cross join (select pgtrail.uuid7() as id, null::uuid as organisation_id, 'organisations.truncated' as action, null::text as key, null::jsonb as changes, '{}'::jsonb as details) as change;
+    end if;
+    return null;
+end;$$;
+
+ALTER FUNCTION pgtrail.tg_81e19b6f1116__capture() OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION tg_81e19b6f1116__capture(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.tg_81e19b6f1116__capture() IS 'Captures changes of public.organisations. Made by pgtrail.track().';
+
+--
+-- Name: tg__refresh_tracking(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.tg__refresh_tracking() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_state text;
+    v_message text;
+begin
+    if exists (
+        select
+        from pg_event_trigger_ddl_commands() as command
+        join pgtrail.tracked_table as known on known.relation = command.objid
+        where command.classid = 'pg_class'::regclass
+    ) then
+        perform pgtrail.refresh_tracking();
+    end if;
+exception
+    -- A table that is altered is captured all the same, and health() tells: no reason to refuse the ALTER TABLE.
+    when others then
+        get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
+        raise warning 'tracking could not be refreshed'
+            using errcode = v_state,
+                  detail = v_message,
+                  hint = 'Changes are captured, only slower. Call pgtrail.refresh_tracking().';
+end;
+$$;
+
+ALTER FUNCTION pgtrail.tg__refresh_tracking() OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION tg__refresh_tracking(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.tg__refresh_tracking() IS 'Calls pgtrail.refresh_tracking() when a tracked table was altered. Never fails the ALTER TABLE.';
+
+--
 -- Name: tg__refuse_change(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -4985,6 +6519,93 @@ ALTER FUNCTION pgtrail.tlog_proof(trail regclass, id uuid, signed_checkpoint tex
 COMMENT ON FUNCTION pgtrail.tlog_proof(trail regclass, id uuid, signed_checkpoint text) IS 'Returns the proof of an entry over a signed checkpoint as one text (c2sp.org/tlog-proof@v1). Raises 22P02 (not a checkpoint), TR003 (it does not fit the log, or the entry does not match it), PT404 (the entry is not in that tree).';
 
 --
+-- Name: track(regclass, name, name[], name[], text, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.track(target regclass, organisation_column name DEFAULT NULL::name, exclude name[] DEFAULT '{}'::name[], redact name[] DEFAULT '{}'::name[], on_failure text DEFAULT 'block'::text, level text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+    v_class pg_catalog.pg_class;
+    v_tracked pgtrail.tracked_table;
+    v_schema name;
+    v_unknown name;
+    v_partition bool;
+begin
+    select class.* into v_class from pg_catalog.pg_class as class where class.oid = track.target;
+    v_partition := v_class.relkind = 'p' or v_class.relispartition;
+    select namespace.nspname into v_schema
+    from pg_catalog.pg_namespace as namespace where namespace.oid = v_class.relnamespace;
+    select named.name into v_unknown
+    from unnest(track.exclude || track.redact || track.organisation_column) as named (name)
+    where named.name is not null and not exists (
+        select from pg_catalog.pg_attribute as attribute
+        where attribute.attrelid = track.target and attribute.attname = named.name
+            and attribute.attnum > 0 and not attribute.attisdropped);
+
+    if v_class.relkind not in ('r', 'p') or v_class.relpersistence = 't'
+        or v_schema in ('pgtrail', 'pgtrail_partitions', 'pg_catalog')
+        or exists (select from pgtrail.trail as registered where registered.relation = track.target)
+    then
+        raise exception '% cannot be tracked', coalesce(track.target::text, 'null')
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Tables can, partitioned or not: no views, temporary tables, trails, or tables of pgtrail.';
+    elsif v_class.oid is null then
+        raise exception 'target is required'
+            using errcode = 'invalid_parameter_value', hint = 'Name a table.';
+    elsif v_unknown is not null then
+        raise exception '% has no column %', track.target, v_unknown
+            using errcode = 'invalid_parameter_value',
+                  hint = 'organisation_column, exclude and redact name columns of the table.';
+    elsif track.organisation_column is not null and not exists (
+        select from pg_catalog.pg_attribute as attribute
+        where attribute.attrelid = track.target and attribute.attname = track.organisation_column
+            and attribute.atttypid = 'uuid'::regtype)
+    then
+        raise exception 'organisation_column must be of type uuid'
+            using errcode = 'invalid_parameter_value',
+                  detail = format('got %s', track.organisation_column),
+                  hint = 'Leave it out for tables that belong to no tenant.';
+    elsif (track.on_failure in ('block', 'warn')) is not true then
+        raise exception 'on_failure must be block or warn'
+            using errcode = 'invalid_parameter_value',
+                  detail = format('got %s', coalesce(track.on_failure, 'null')),
+                  hint = 'block: what cannot be recorded does not happen. warn: it goes to pgtrail.failed_write.';
+    elsif track.level not in ('statement', 'row') or (track.level = 'statement' and v_partition) then
+        raise exception 'level must be statement or row, and row for partitions'
+            using errcode = 'invalid_parameter_value',
+                  detail = format('got %s', track.level),
+                  hint = 'Leave it out. row is for tables that logical replication writes to.';
+    end if;
+
+    select known.* into v_tracked from pgtrail.tracked_table as known where known.relation = track.target;
+    v_tracked.relation := track.target;
+    v_tracked.entity_type := coalesce(v_tracked.entity_type, format('%s.%s', v_schema, v_class.relname));
+    v_tracked.organisation_column := track.organisation_column;
+    v_tracked.excluded := coalesce(track.exclude, '{}'::name[]);
+    v_tracked.redacted := coalesce(track.redact, '{}'::name[]);
+    v_tracked.on_failure := track.on_failure;
+    v_tracked.level := coalesce(track.level, case when v_partition then 'row' else 'statement' end);
+    perform pgtrail._attach_capture(v_tracked);
+    perform pgtrail._audit('table.tracked', null, jsonb_build_object(
+        'table', v_tracked.entity_type, 'organisation_column', track.organisation_column,
+        'exclude', track.exclude, 'redact', track.redact, 'on_failure', track.on_failure,
+        'level', v_tracked.level));
+end;
+$$;
+
+ALTER FUNCTION pgtrail.track(target regclass, organisation_column name, exclude name[], redact name[], on_failure text, level text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION track(target regclass, organisation_column name, exclude name[], redact name[], on_failure text, level text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.track(target regclass, organisation_column name, exclude name[], redact name[], on_failure text, level text) IS 'Captures every change of a table into audit_log, in the transaction of the change: <table>.inserted, updated, deleted and truncated, and rekeyed_from and rekeyed_to where the primary key changes. entity_type is schema.table, entity_id the primary key as text (of several columns a JSON array), changes {"column": {"old", "new"}} of what changed. organisation_column (uuid) names the tenant. Columns in exclude are not captured, of those in redact only that they changed. level is how its triggers run: after each statement, or, for partitions and tables that logical replication writes to, after each row. Calling it again changes the choice. For a role that owns the table and may act as pgtrail_owner. Raises 22023.';
+
+--
 -- Name: trail_name(regclass); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -5016,37 +6637,64 @@ ALTER FUNCTION pgtrail.trail_name(trail regclass) OWNER TO pgtrail_owner;
 COMMENT ON FUNCTION pgtrail.trail_name(trail regclass) IS 'Returns the name under which a table is registered as a trail. Raises 22023 when it is none.';
 
 --
--- Name: uuid7(timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: untrack(regclass); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-CREATE FUNCTION pgtrail.uuid7(at timestamp with time zone DEFAULT clock_timestamp()) RETURNS uuid
-    LANGUAGE plpgsql STRICT PARALLEL SAFE
+CREATE FUNCTION pgtrail.untrack(target regclass) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
     AS $$
+declare
+    v_entity_type text;
+    v_operation text;
 begin
-    return case
-        when uuid7.at >= timestamptz '1970-01-01 00:00:00+00' and uuid7.at < timestamptz '10889-01-01 00:00:00+00'
-        then encode(
-            overlay(
-                uuid_send(gen_random_uuid())
-                placing int8send(
-                    ((extract(epoch from uuid7.at) * 1000000)::bigint / 1000 << 16)
-                    | 28672
-                    | (((extract(epoch from uuid7.at) * 1000000)::bigint % 1000 << 12) / 1000))
-                from 1),
-            'hex')::uuid
-        else pgtrail._refuse_time(uuid7.at)
-    end;
+    select known.entity_type::text into v_entity_type
+    from pgtrail.tracked_table as known where known.relation = untrack.target;
+    if v_entity_type is null then
+        raise exception '% is not tracked', coalesce(untrack.target::text, 'null')
+            using errcode = 'invalid_parameter_value',
+                  hint = 'pgtrail.tracked_table has those that are.';
+    end if;
+    -- Of a table that was dropped, only the note is left.
+    if exists (select from pg_catalog.pg_class as class where class.oid = untrack.target) then
+        foreach v_operation in array array['insert', 'update', 'delete', 'truncate'] loop
+            execute format('drop trigger if exists %I on %s', 'pgtrail_capture_' || v_operation, untrack.target);
+        end loop;
+    end if;
+    perform pgtrail._drop_capture(v_entity_type);
 end;
 $$;
 
-ALTER FUNCTION pgtrail.uuid7(at timestamp with time zone) OWNER TO pgtrail_owner;
+ALTER FUNCTION pgtrail.untrack(target regclass) OWNER TO pgtrail_owner;
 
 --
--- Name: FUNCTION uuid7(at timestamp with time zone); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: FUNCTION untrack(target regclass); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail.uuid7(at timestamp with time zone) IS 'Makes a UUIDv7 (RFC 9562) of the given time, which must lie between 1970 and the year 10889 (else 22008). Ids of one process sort by time to about a quarter of a microsecond.';
+COMMENT ON FUNCTION pgtrail.untrack(target regclass) IS 'Stops capturing a table. What was captured stays, and that it stopped is an entry of audit_log. Raises 22023 when the table is not tracked.';
+
+--
+-- Name: unwatch_tracked_tables(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.unwatch_tracked_tables() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+begin
+    drop event trigger if exists pgtrail_refresh_tracking;
+end;
+$$;
+
+ALTER FUNCTION pgtrail.unwatch_tracked_tables() OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION unwatch_tracked_tables(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.unwatch_tracked_tables() IS 'Takes back pgtrail.watch_tracked_tables(). Raises 42501 for a role that does not own the event trigger.';
 
 --
 -- Name: uuid7_floor(timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -5074,28 +6722,6 @@ ALTER FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) OWNER TO pgtrail
 --
 
 COMMENT ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) IS 'Returns the smallest UUIDv7 whose time is not before the given time: the bound of partitions, date filters and purges. Times that no UUIDv7 has (before 1970, infinity) give the nearest one that has.';
-
---
--- Name: uuid7_time(uuid); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
---
-
-CREATE FUNCTION pgtrail.uuid7_time(id uuid) RETURNS timestamp with time zone
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-    return to_timestamp(
-        ('x' || encode(substr(uuid_send(uuid7_time.id), 1, 6), 'hex'))::bit(48)::bigint / 1000.0::float8);
-end;
-$$;
-
-ALTER FUNCTION pgtrail.uuid7_time(id uuid) OWNER TO pgtrail_owner;
-
---
--- Name: FUNCTION uuid7_time(id uuid); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON FUNCTION pgtrail.uuid7_time(id uuid) IS 'Returns the time of a UUIDv7 (RFC 9562), to the millisecond. Of any other UUID the result means nothing.';
 
 --
 -- Name: verify(regclass); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -5765,6 +7391,37 @@ ALTER FUNCTION pgtrail.verify_slice(batches integer) OWNER TO pgtrail_owner;
 COMMENT ON FUNCTION pgtrail.verify_slice(batches integer) IS 'Verifies the head of the log and the next batches for up to 10 seconds, goes on where it stopped the last time, begins again at the end, and returns the defects. For regular calls. Raises 22023 (batches).';
 
 --
+-- Name: watch_tracked_tables(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.watch_tracked_tables() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+begin
+    -- Anew, in case somebody disabled it.
+    drop event trigger if exists pgtrail_refresh_tracking;
+    create event trigger pgtrail_refresh_tracking on ddl_command_end
+        when tag in ('ALTER TABLE')
+        execute function pgtrail.tg__refresh_tracking();
+exception
+    when insufficient_privilege then
+        raise exception '% may not create or replace event trigger pgtrail_refresh_tracking', current_user
+            using errcode = 'insufficient_privilege',
+                  hint = 'Call pgtrail.refresh_tracking() after ALTER TABLE: pgtrail.health() tells when it is due.';
+end;
+$$;
+
+ALTER FUNCTION pgtrail.watch_tracked_tables() OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION watch_tracked_tables(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.watch_tracked_tables() IS 'Has pgtrail.refresh_tracking() called after each ALTER TABLE of a tracked table, by an event trigger. For a role that may create one. Raises 42501.';
+
+--
 -- Name: get_audit_log(uuid, timestamp with time zone, timestamp with time zone, text, text, text, text, integer, integer, text); Type: FUNCTION; Schema: public; Owner: pgtrail_owner
 --
 
@@ -5928,6 +7585,37 @@ ALTER FUNCTION public.get_coordinator_acknowledgement_audit(p_organisation_id uu
 
 COMMENT ON FUNCTION public.get_coordinator_acknowledgement_audit(p_organisation_id uuid, p_from_date timestamp with time zone, p_to_date timestamp with time zone, p_coordinator_id uuid, p_page integer, p_page_size integer, p_cursor text) IS 'Returns one page of an organisation''s acknowledgements of expiring certificates, newest first.
 Times are [from, to); null is open. p_page_size is 1 to 200. next_page is null on every row but the last, which holds the cursor of the next page, or null when there is none: pass it as p_cursor with the same filters. p_page counts from 1 and gets slower with depth, a cursor does not. Raises 22023 (bad argument), 22P02 (cursor altered or of another query), 42501 (organisation the caller may not read).';
+
+--
+-- Name: get_entity_history(text, text, uuid, integer, integer, text); Type: FUNCTION; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION public.get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer DEFAULT 1, p_page_size integer DEFAULT 50, p_cursor text DEFAULT NULL::text) RETURNS TABLE(id uuid, occurred_at timestamp with time zone, organisation_id uuid, actor_id text, actor_kind text, impersonator_id text, database_role text, action text, entity_type text, entity_id text, changes jsonb, details jsonb, ip_address inet, user_agent text, request_id text, trace_id text, recorded_at timestamp with time zone, next_page text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if p_entity_type is null or p_entity_id is null then
+        raise exception 'p_entity_type and p_entity_id are required'
+            using errcode = 'invalid_parameter_value',
+                  hint = 'Such as public.certifications and the primary key of the row as text.';
+    end if;
+    return query
+    select entry.*
+    from public.get_audit_log(
+        p_organisation_id => p_organisation_id, p_entity_type => p_entity_type, p_entity_id => p_entity_id,
+        p_page => p_page, p_page_size => p_page_size, p_cursor => p_cursor) as entry;
+end;
+$$;
+
+ALTER FUNCTION public.get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text); Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION public.get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text) IS 'Returns one page of what happened to one thing of an organisation, newest first, as get_audit_log does.
+For a row of a tracked table, p_entity_type is schema.table and p_entity_id its primary key as text. Raises 22023 (bad argument), 22P02 (cursor altered or of another query), 42501 (organisation the caller may not read).';
 
 --
 -- Name: get_hlf_sync_audit(uuid, timestamp with time zone, timestamp with time zone, uuid, public.sync_outcome, integer, integer, text); Type: FUNCTION; Schema: public; Owner: pgtrail_owner
@@ -6636,6 +8324,76 @@ COMMENT ON COLUMN pgtrail.erasure.erased_at IS 'When.';
 COMMENT ON COLUMN pgtrail.erasure.reason IS 'Why.';
 
 --
+-- Name: failed_write; Type: TABLE; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE TABLE pgtrail.failed_write (
+    failed_write_id bigint NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    entry jsonb NOT NULL,
+    sqlstate text NOT NULL,
+    message text NOT NULL,
+    replayed_at timestamp with time zone
+);
+
+ALTER TABLE pgtrail.failed_write OWNER TO pgtrail_owner;
+
+--
+-- Name: TABLE failed_write; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON TABLE pgtrail.failed_write IS 'Changes of tables tracked with on_failure warn that could not be recorded. pgtrail.replay_failed_writes() records them.';
+
+--
+-- Name: COLUMN failed_write.failed_write_id; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.failed_write.failed_write_id IS 'Identifier, in the order of the changes.';
+
+--
+-- Name: COLUMN failed_write.failed_at; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.failed_write.failed_at IS 'When recording failed first.';
+
+--
+-- Name: COLUMN failed_write.entry; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.failed_write.entry IS 'The entry as it should have been recorded; its id holds the time of the change.';
+
+--
+-- Name: COLUMN failed_write.sqlstate; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.failed_write.sqlstate IS 'Why, the last time: SQLSTATE.';
+
+--
+-- Name: COLUMN failed_write.message; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.failed_write.message IS 'Why, the last time: message.';
+
+--
+-- Name: COLUMN failed_write.replayed_at; Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN pgtrail.failed_write.replayed_at IS 'When it was recorded after all.';
+
+--
+-- Name: failed_write_failed_write_id_seq; Type: SEQUENCE; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+ALTER TABLE pgtrail.failed_write ALTER COLUMN failed_write_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pgtrail.failed_write_failed_write_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: late_entry; Type: TABLE; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -7322,171 +9080,6 @@ COMMENT ON COLUMN pgtrail.unsealable_entry.reason IS 'Its message.';
 COMMENT ON COLUMN pgtrail.unsealable_entry.found_at IS 'When.';
 
 --
--- Name: audit_log; Type: TABLE; Schema: public; Owner: pgtrail_owner
---
-
-CREATE TABLE public.audit_log (
-    id uuid DEFAULT pgtrail.uuid7() NOT NULL,
-    occurred_at timestamp with time zone GENERATED ALWAYS AS (pgtrail.uuid7_time(id)) STORED,
-    organisation_id uuid NOT NULL,
-    actor_id pgtrail.actor_id,
-    actor_kind pgtrail.actor_kind DEFAULT 'service'::text NOT NULL,
-    impersonator_id pgtrail.actor_id,
-    database_role text DEFAULT CURRENT_USER NOT NULL,
-    action pgtrail.action NOT NULL,
-    entity_type pgtrail.entity_type,
-    entity_id pgtrail.entity_id,
-    changes pgtrail.document,
-    details pgtrail.document,
-    ip_address inet,
-    user_agent pgtrail.user_agent,
-    request_id pgtrail.request_id,
-    trace_id pgtrail.trace_id,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    era smallint DEFAULT 0 NOT NULL,
-    tx_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    erasure_salt uuid DEFAULT gen_random_uuid(),
-    CONSTRAINT actor_fits_its_kind CHECK (
-CASE actor_kind
-    WHEN 'user'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NULL))
-    WHEN 'impersonated'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NOT NULL))
-    ELSE (impersonator_id IS NULL)
-END),
-    CONSTRAINT entity_id_has_a_type CHECK (((entity_id IS NULL) OR (entity_type IS NOT NULL))),
-    CONSTRAINT event_is_not_in_the_future CHECK ((occurred_at <= (recorded_at + '00:05:00'::interval))),
-    CONSTRAINT id_is_uuid_v7 CHECK (((get_byte(uuid_send(id), 6) >> 4) = 7))
-)
-PARTITION BY RANGE (id);
-
-ALTER TABLE public.audit_log OWNER TO pgtrail_owner;
-
---
--- Name: TABLE audit_log; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON TABLE public.audit_log IS 'General audit log: one row an event, append-only. Write with record_audit_event, read with get_audit_log.';
-
---
--- Name: COLUMN audit_log.id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.id IS 'UUIDv7 of the time of the event. The same id sent again is the same entry.';
-
---
--- Name: COLUMN audit_log.occurred_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.occurred_at IS 'Time of the event, taken from the id, to the millisecond.';
-
---
--- Name: COLUMN audit_log.organisation_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.organisation_id IS 'Tenant. The all-zero platform organisation for events of no single one.';
-
---
--- Name: COLUMN audit_log.actor_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.actor_id IS 'Who did it, as the identity provider names them.';
-
---
--- Name: COLUMN audit_log.actor_kind; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.actor_kind IS 'user, service, system or impersonated.';
-
---
--- Name: COLUMN audit_log.impersonator_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.impersonator_id IS 'Who acted in the name of actor_id.';
-
---
--- Name: COLUMN audit_log.database_role; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.database_role IS 'Database role that wrote the entry. Set by the database.';
-
---
--- Name: COLUMN audit_log.action; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.action IS 'What happened, such as certificate.renewed.';
-
---
--- Name: COLUMN audit_log.entity_type; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.entity_type IS 'Kind of the thing it happened to.';
-
---
--- Name: COLUMN audit_log.entity_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.entity_id IS 'Identifier of the thing it happened to.';
-
---
--- Name: COLUMN audit_log.changes; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.changes IS 'What changed, as {"column": {"old": ..., "new": ...}}. Erasable.';
-
---
--- Name: COLUMN audit_log.details; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.details IS 'Anything else worth keeping. Erasable.';
-
---
--- Name: COLUMN audit_log.ip_address; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.ip_address IS 'Address of the client. Erasable.';
-
---
--- Name: COLUMN audit_log.user_agent; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.user_agent IS 'User agent of the client. Erasable.';
-
---
--- Name: COLUMN audit_log.request_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.request_id IS 'Identifier of the request.';
-
---
--- Name: COLUMN audit_log.trace_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.trace_id IS 'Identifier of the distributed trace.';
-
---
--- Name: COLUMN audit_log.recorded_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.recorded_at IS 'When the database learned of the event. Set by the database.';
-
---
--- Name: COLUMN audit_log.era; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.era IS 'Raised after a restore into another cluster. Set by the database.';
-
---
--- Name: COLUMN audit_log.tx_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.tx_id IS 'Transaction that wrote the entry. Set by the database.';
-
---
--- Name: COLUMN audit_log.erasure_salt; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.erasure_salt IS 'Salt of the commitments to erasable columns; gone after an erasure. Set by the database.';
-
---
 -- Name: badge_evaluation_logs; Type: TABLE; Schema: public; Owner: pgtrail_owner
 --
 
@@ -7924,6 +9517,13 @@ ALTER TABLE ONLY pgtrail.erasure
     ADD CONSTRAINT erasure_pkey PRIMARY KEY (trail_name, entry_id, column_name);
 
 --
+-- Name: failed_write failed_write_pkey; Type: CONSTRAINT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+ALTER TABLE ONLY pgtrail.failed_write
+    ADD CONSTRAINT failed_write_pkey PRIMARY KEY (failed_write_id);
+
+--
 -- Name: late_entry late_entry_pkey; Type: CONSTRAINT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -7999,6 +9599,20 @@ ALTER TABLE ONLY pgtrail.rollup
 
 ALTER TABLE ONLY pgtrail.tile
     ADD CONSTRAINT tile_pkey PRIMARY KEY (log_id, level, tile_index);
+
+--
+-- Name: tracked_table tracked_table_entity_type_key; Type: CONSTRAINT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+ALTER TABLE ONLY pgtrail.tracked_table
+    ADD CONSTRAINT tracked_table_entity_type_key UNIQUE (entity_type);
+
+--
+-- Name: tracked_table tracked_table_pkey; Type: CONSTRAINT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+ALTER TABLE ONLY pgtrail.tracked_table
+    ADD CONSTRAINT tracked_table_pkey PRIMARY KEY (relation);
 
 --
 -- Name: trail trail_pkey; Type: CONSTRAINT; Schema: pgtrail; Owner: pgtrail_owner
@@ -8177,6 +9791,54 @@ CREATE INDEX idx_eval_logs_org ON ONLY public.badge_evaluation_logs USING btree 
 CREATE INDEX organisation_members_user_id_idx ON public.organisation_members USING btree (user_id);
 
 --
+-- Name: organisation_members pgtrail_capture_delete; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_delete AFTER DELETE ON public.organisation_members REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_05f25c3cbe49__capture();
+
+--
+-- Name: organisations pgtrail_capture_delete; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_delete AFTER DELETE ON public.organisations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_81e19b6f1116__capture();
+
+--
+-- Name: organisation_members pgtrail_capture_insert; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_insert AFTER INSERT ON public.organisation_members REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_05f25c3cbe49__capture();
+
+--
+-- Name: organisations pgtrail_capture_insert; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_insert AFTER INSERT ON public.organisations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_81e19b6f1116__capture();
+
+--
+-- Name: organisation_members pgtrail_capture_truncate; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_truncate AFTER TRUNCATE ON public.organisation_members FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_05f25c3cbe49__capture();
+
+--
+-- Name: organisations pgtrail_capture_truncate; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_truncate AFTER TRUNCATE ON public.organisations FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_81e19b6f1116__capture();
+
+--
+-- Name: organisation_members pgtrail_capture_update; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_update AFTER UPDATE ON public.organisation_members REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_05f25c3cbe49__capture();
+
+--
+-- Name: organisations pgtrail_capture_update; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TRIGGER pgtrail_capture_update AFTER UPDATE ON public.organisations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pgtrail.tg_81e19b6f1116__capture();
+
+--
 -- Name: audit_log refuse_change_of_row; Type: TRIGGER; Schema: public; Owner: pgtrail_owner
 --
 
@@ -8339,16 +10001,34 @@ ALTER TABLE ONLY public.organisation_members
     ADD CONSTRAINT organisation_members_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES public.organisations(id);
 
 --
+-- Name: failed_write; Type: ROW SECURITY; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+ALTER TABLE pgtrail.failed_write ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: rollup; Type: ROW SECURITY; Schema: pgtrail; Owner: pgtrail_owner
 --
 
 ALTER TABLE pgtrail.rollup ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: failed_write select_auditor; Type: POLICY; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE POLICY select_auditor ON pgtrail.failed_write FOR SELECT TO pgtrail_auditor USING (true);
+
+--
 -- Name: rollup select_auditor; Type: POLICY; Schema: pgtrail; Owner: pgtrail_owner
 --
 
 CREATE POLICY select_auditor ON pgtrail.rollup FOR SELECT TO pgtrail_auditor USING (true);
+
+--
+-- Name: tracked_table select_auditor; Type: POLICY; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE POLICY select_auditor ON pgtrail.tracked_table FOR SELECT TO pgtrail_auditor USING (true);
 
 --
 -- Name: rollup select_member; Type: POLICY; Schema: pgtrail; Owner: pgtrail_owner
@@ -8361,6 +10041,18 @@ CREATE POLICY select_member ON pgtrail.rollup FOR SELECT TO authenticated USING 
 --
 
 CREATE POLICY select_service ON pgtrail.rollup FOR SELECT TO service_role USING (true);
+
+--
+-- Name: tracked_table select_service; Type: POLICY; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE POLICY select_service ON pgtrail.tracked_table FOR SELECT TO service_role USING (true);
+
+--
+-- Name: tracked_table; Type: ROW SECURITY; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+ALTER TABLE pgtrail.tracked_table ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: audit_log all_purger; Type: POLICY; Schema: public; Owner: pgtrail_owner
@@ -8616,6 +10308,19 @@ REVOKE ALL ON FUNCTION pgtrail._are_true_outcomes(awarded uuid[], evaluated json
 GRANT ALL ON FUNCTION pgtrail._are_true_outcomes(awarded uuid[], evaluated jsonb, outcomes jsonb) TO service_role;
 
 --
+-- Name: TABLE tracked_table; Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+GRANT SELECT ON TABLE pgtrail.tracked_table TO pgtrail_auditor;
+GRANT SELECT ON TABLE pgtrail.tracked_table TO service_role;
+
+--
+-- Name: FUNCTION _attach_capture(tracked pgtrail.tracked_table); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._attach_capture(tracked pgtrail.tracked_table) FROM PUBLIC;
+
+--
 -- Name: FUNCTION _audit(action text, organisation_id uuid, details jsonb); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -8626,6 +10331,136 @@ REVOKE ALL ON FUNCTION pgtrail._audit(action text, organisation_id uuid, details
 --
 
 REVOKE ALL ON FUNCTION pgtrail._begin_era(log_id integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _capture_query(tracked pgtrail.tracked_table, operation text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._capture_query(tracked pgtrail.tracked_table, operation text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _capture_source(tracked pgtrail.tracked_table); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._capture_source(tracked pgtrail.tracked_table) FROM PUBLIC;
+
+--
+-- Name: FUNCTION uuid7(at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO pgtrail_auditor;
+
+--
+-- Name: FUNCTION uuid7_time(id uuid); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.uuid7_time(id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO authenticated;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO service_role;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_auditor;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_purger;
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT SELECT,DELETE,UPDATE ON TABLE public.audit_log TO pgtrail_purger;
+GRANT SELECT ON TABLE public.audit_log TO authenticated;
+GRANT SELECT ON TABLE public.audit_log TO service_role;
+GRANT SELECT ON TABLE public.audit_log TO pgtrail_auditor;
+
+--
+-- Name: COLUMN audit_log.id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.organisation_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(organisation_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.actor_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(actor_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.actor_kind; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(actor_kind) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.impersonator_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(impersonator_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(action) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.entity_type; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(entity_type) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.entity_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(entity_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.changes; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(changes) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.details; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(details) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.ip_address; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(ip_address) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.user_agent; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(user_agent) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(request_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.trace_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(trace_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: FUNCTION _change_context(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._change_context() FROM PUBLIC;
 
 --
 -- Name: FUNCTION _check_month(month date); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -8667,6 +10502,12 @@ REVOKE ALL ON FUNCTION pgtrail._delete_entries(relation regclass, entry_ids uuid
 GRANT ALL ON FUNCTION pgtrail._delete_entries(relation regclass, entry_ids uuid[]) TO pgtrail_owner;
 
 --
+-- Name: FUNCTION _drop_capture(entity_type text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._drop_capture(entity_type text) FROM PUBLIC;
+
+--
 -- Name: FUNCTION _drop_failing_summaries(era smallint, from_tx_id xid8, to_tx_id xid8); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -8690,6 +10531,14 @@ REVOKE ALL ON FUNCTION pgtrail._due_entries(trail_name text, organisation_id uui
 
 REVOKE ALL ON FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION pgtrail._due_months(trail_name text, as_of timestamp with time zone) TO pgtrail_auditor;
+
+--
+-- Name: FUNCTION _entity_id(key text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._entity_id(key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail._entity_id(key text) TO service_role;
+GRANT ALL ON FUNCTION pgtrail._entity_id(key text) TO pgtrail_auditor;
 
 --
 -- Name: FUNCTION _entries(era smallint, from_tx_id xid8, from_trail_name text, from_entry_id uuid, to_tx_id xid8, to_trail_name text, to_entry_id uuid, max_entries integer, first_leaf bigint, of_trails text[]); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -8767,6 +10616,20 @@ REVOKE ALL ON FUNCTION pgtrail._keep(trail_name text, organisation_id uuid) FROM
 GRANT ALL ON FUNCTION pgtrail._keep(trail_name text, organisation_id uuid) TO pgtrail_auditor;
 
 --
+-- Name: FUNCTION _keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _key_expression(relation regclass, version text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._key_expression(relation regclass, version text) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail._key_expression(relation regclass, version text) TO service_role;
+GRANT ALL ON FUNCTION pgtrail._key_expression(relation regclass, version text) TO pgtrail_auditor;
+
+--
 -- Name: FUNCTION _leaf_index(trail_name text, entry_id uuid, OUT leaf_index bigint, OUT entry bytea, OUT sealed boolean); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -8777,6 +10640,12 @@ REVOKE ALL ON FUNCTION pgtrail._leaf_index(trail_name text, entry_id uuid, OUT l
 --
 
 REVOKE ALL ON FUNCTION pgtrail._live_condition(trail_name text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _make_capture(tracked pgtrail.tracked_table); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._make_capture(tracked pgtrail.tracked_table) FROM PUBLIC;
 
 --
 -- Name: FUNCTION _months(trail_name text, from_at timestamp with time zone, to_at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -8808,6 +10677,12 @@ GRANT ALL ON FUNCTION pgtrail._partitions(trail regclass) TO pgtrail_auditor;
 --
 
 REVOKE ALL ON FUNCTION pgtrail._purge_entries(trail_name text, organisation_id uuid, month timestamp with time zone, due_before timestamp with time zone, max_entries integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _query_of(entity_type text, operation text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._query_of(entity_type text, operation text) FROM PUBLIC;
 
 --
 -- Name: FUNCTION _raise_tiles(log_id integer, from_size bigint, to_size bigint); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -8868,6 +10743,25 @@ REVOKE ALL ON FUNCTION pgtrail._set_alert(about text, status text, payload jsonb
 REVOKE ALL ON FUNCTION pgtrail._set_aside(era smallint, from_tx_id xid8, to_tx_id xid8) FROM PUBLIC;
 
 --
+-- Name: FUNCTION _shape(relation regclass); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._shape(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail._shape(relation regclass) TO pgtrail_auditor;
+
+--
+-- Name: FUNCTION _shorten(value text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._shorten(value text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _shorten_changes(changes jsonb); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._shorten_changes(changes jsonb) FROM PUBLIC;
+
+--
 -- Name: FUNCTION _split(size bigint); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -8894,6 +10788,12 @@ REVOKE ALL ON FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid,
 GRANT ALL ON FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid, from_at timestamp with time zone, to_at timestamp with time zone, from_hour timestamp with time zone, to_hour timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid, from_at timestamp with time zone, to_at timestamp with time zone, from_hour timestamp with time zone, to_hour timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION pgtrail._uncounted(trail_name text, organisation_id uuid, from_at timestamp with time zone, to_at timestamp with time zone, from_hour timestamp with time zone, to_hour timestamp with time zone) TO pgtrail_auditor;
+
+--
+-- Name: FUNCTION _value_expression(type oid, value text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._value_expression(type oid, value text) FROM PUBLIC;
 
 --
 -- Name: FUNCTION apply_retention(as_of timestamp with time zone, dry_run boolean); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -9059,10 +10959,22 @@ REVOKE ALL ON FUNCTION pgtrail.record_published_checkpoint(note text) FROM PUBLI
 REVOKE ALL ON FUNCTION pgtrail.recount(trail regclass, from_at timestamp with time zone, to_at timestamp with time zone, organisation_id uuid) FROM PUBLIC;
 
 --
+-- Name: FUNCTION refresh_tracking(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.refresh_tracking() FROM PUBLIC;
+
+--
 -- Name: FUNCTION release_legal_hold(hold_id uuid, reason text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
 REVOKE ALL ON FUNCTION pgtrail.release_legal_hold(hold_id uuid, reason text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION replay_failed_writes(max_entries integer); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.replay_failed_writes(max_entries integer) FROM PUBLIC;
 
 --
 -- Name: FUNCTION require_reader(organisation_id uuid); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -9072,6 +10984,14 @@ REVOKE ALL ON FUNCTION pgtrail.require_reader(organisation_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION pgtrail.require_reader(organisation_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION pgtrail.require_reader(organisation_id uuid) TO service_role;
 GRANT ALL ON FUNCTION pgtrail.require_reader(organisation_id uuid) TO pgtrail_auditor;
+
+--
+-- Name: FUNCTION row_at(target regclass, key text, at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.row_at(target regclass, key text, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail.row_at(target regclass, key text, at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION pgtrail.row_at(target regclass, key text, at timestamp with time zone) TO pgtrail_auditor;
 
 --
 -- Name: FUNCTION schedule_jobs(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -9084,6 +11004,15 @@ REVOKE ALL ON FUNCTION pgtrail.schedule_jobs() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION pgtrail.seal(max_entries integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION set_context(context jsonb); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.set_context(context jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail.set_context(context jsonb) TO authenticated;
+GRANT ALL ON FUNCTION pgtrail.set_context(context jsonb) TO service_role;
+GRANT ALL ON FUNCTION pgtrail.set_context(context jsonb) TO pgtrail_auditor;
 
 --
 -- Name: FUNCTION set_retention(trail regclass, keep interval, organisation_id uuid, legal_basis text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -9119,6 +11048,24 @@ GRANT ALL ON FUNCTION pgtrail.summary(trail_name text, organisation_id uuid, fro
 GRANT ALL ON FUNCTION pgtrail.summary(trail_name text, organisation_id uuid, from_at timestamp with time zone, to_at timestamp with time zone) TO pgtrail_auditor;
 
 --
+-- Name: FUNCTION tg_05f25c3cbe49__capture(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.tg_05f25c3cbe49__capture() FROM PUBLIC;
+
+--
+-- Name: FUNCTION tg_81e19b6f1116__capture(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.tg_81e19b6f1116__capture() FROM PUBLIC;
+
+--
+-- Name: FUNCTION tg__refresh_tracking(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.tg__refresh_tracking() FROM PUBLIC;
+
+--
 -- Name: FUNCTION tg__refuse_change(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -9132,6 +11079,12 @@ REVOKE ALL ON FUNCTION pgtrail.tlog_proof(trail regclass, id uuid, signed_checkp
 GRANT ALL ON FUNCTION pgtrail.tlog_proof(trail regclass, id uuid, signed_checkpoint text) TO pgtrail_auditor;
 
 --
+-- Name: FUNCTION track(target regclass, organisation_column name, exclude name[], redact name[], on_failure text, level text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.track(target regclass, organisation_column name, exclude name[], redact name[], on_failure text, level text) FROM PUBLIC;
+
+--
 -- Name: FUNCTION trail_name(trail regclass); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -9139,13 +11092,16 @@ REVOKE ALL ON FUNCTION pgtrail.trail_name(trail regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION pgtrail.trail_name(trail regclass) TO pgtrail_auditor;
 
 --
--- Name: FUNCTION uuid7(at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: FUNCTION untrack(target regclass); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-REVOKE ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO authenticated;
-GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO service_role;
-GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO pgtrail_auditor;
+REVOKE ALL ON FUNCTION pgtrail.untrack(target regclass) FROM PUBLIC;
+
+--
+-- Name: FUNCTION unwatch_tracked_tables(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.unwatch_tracked_tables() FROM PUBLIC;
 
 --
 -- Name: FUNCTION uuid7_floor(at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -9155,16 +11111,6 @@ REVOKE ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) FROM PUB
 GRANT ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) TO pgtrail_auditor;
-
---
--- Name: FUNCTION uuid7_time(id uuid); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
---
-
-REVOKE ALL ON FUNCTION pgtrail.uuid7_time(id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO authenticated;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO service_role;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_auditor;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_purger;
 
 --
 -- Name: FUNCTION verify(trail regclass); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -9208,6 +11154,12 @@ GRANT ALL ON FUNCTION pgtrail.verify_rollups(trail regclass) TO pgtrail_auditor;
 REVOKE ALL ON FUNCTION pgtrail.verify_slice(batches integer) FROM PUBLIC;
 
 --
+-- Name: FUNCTION watch_tracked_tables(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.watch_tracked_tables() FROM PUBLIC;
+
+--
 -- Name: FUNCTION get_audit_log(p_organisation_id uuid, p_from_date timestamp with time zone, p_to_date timestamp with time zone, p_actor_id text, p_entity_type text, p_entity_id text, p_action text, p_page integer, p_page_size integer, p_cursor text); Type: ACL; Schema: public; Owner: pgtrail_owner
 --
 
@@ -9242,6 +11194,15 @@ REVOKE ALL ON FUNCTION public.get_coordinator_acknowledgement_audit(p_organisati
 GRANT ALL ON FUNCTION public.get_coordinator_acknowledgement_audit(p_organisation_id uuid, p_from_date timestamp with time zone, p_to_date timestamp with time zone, p_coordinator_id uuid, p_page integer, p_page_size integer, p_cursor text) TO authenticated;
 GRANT ALL ON FUNCTION public.get_coordinator_acknowledgement_audit(p_organisation_id uuid, p_from_date timestamp with time zone, p_to_date timestamp with time zone, p_coordinator_id uuid, p_page integer, p_page_size integer, p_cursor text) TO service_role;
 GRANT ALL ON FUNCTION public.get_coordinator_acknowledgement_audit(p_organisation_id uuid, p_from_date timestamp with time zone, p_to_date timestamp with time zone, p_coordinator_id uuid, p_page integer, p_page_size integer, p_cursor text) TO pgtrail_auditor;
+
+--
+-- Name: FUNCTION get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text); Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION public.get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text) TO authenticated;
+GRANT ALL ON FUNCTION public.get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text) TO service_role;
+GRANT ALL ON FUNCTION public.get_entity_history(p_entity_type text, p_entity_id text, p_organisation_id uuid, p_page integer, p_page_size integer, p_cursor text) TO pgtrail_auditor;
 
 --
 -- Name: FUNCTION get_hlf_sync_audit(p_organisation_id uuid, p_from_date timestamp with time zone, p_to_date timestamp with time zone, p_mentor_id uuid, p_outcome public.sync_outcome, p_page integer, p_page_size integer, p_cursor text); Type: ACL; Schema: public; Owner: pgtrail_owner
@@ -9334,6 +11295,12 @@ GRANT SELECT ON TABLE pgtrail.entry_format TO pgtrail_auditor;
 GRANT SELECT ON TABLE pgtrail.erasure TO pgtrail_auditor;
 
 --
+-- Name: TABLE failed_write; Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+GRANT SELECT ON TABLE pgtrail.failed_write TO pgtrail_auditor;
+
+--
 -- Name: TABLE late_entry; Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -9400,99 +11367,6 @@ GRANT SELECT ON TABLE pgtrail.trail TO pgtrail_auditor;
 --
 
 GRANT SELECT ON TABLE pgtrail.unsealable_entry TO pgtrail_auditor;
-
---
--- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT SELECT,DELETE,UPDATE ON TABLE public.audit_log TO pgtrail_purger;
-GRANT SELECT ON TABLE public.audit_log TO authenticated;
-GRANT SELECT ON TABLE public.audit_log TO service_role;
-GRANT SELECT ON TABLE public.audit_log TO pgtrail_auditor;
-
---
--- Name: COLUMN audit_log.id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.organisation_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(organisation_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.actor_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(actor_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.actor_kind; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(actor_kind) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.impersonator_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(impersonator_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.action; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(action) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.entity_type; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(entity_type) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.entity_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(entity_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.changes; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(changes) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.details; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(details) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.ip_address; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(ip_address) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.user_agent; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(user_agent) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.request_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(request_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.trace_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(trace_id) ON TABLE public.audit_log TO service_role;
 
 --
 -- Name: TABLE badge_evaluation_logs; Type: ACL; Schema: public; Owner: pgtrail_owner

@@ -47,7 +47,7 @@ export async function drive(
   work: (client: pg.Client) => Promise<number>,
 ): Promise<Slice> {
   let rows = 0;
-  const cpuBefore = await cpuTime(clients);
+  const cpuBefore = await cpuOf(clients);
   const start = performance.now();
   const end = start + milliseconds;
   await Promise.all(
@@ -59,7 +59,7 @@ export async function drive(
     }),
   );
   const seconds = (performance.now() - start) / 1000;
-  const cpuAfter = await cpuTime(clients);
+  const cpuAfter = await cpuOf(clients);
 
   return {
     seconds,
@@ -70,7 +70,7 @@ export async function drive(
 }
 
 /** Microseconds that the clients' backends have spent on a processor since they started. */
-async function cpuTime(clients: readonly pg.Client[]): Promise<number | null> {
+export async function cpuOf(clients: readonly pg.Client[]): Promise<number | null> {
   const times = await Promise.all(
     clients.map(async (client) => {
       // The first field is the time on a processor, user and system, in nanoseconds.

@@ -377,6 +377,36 @@ export type Database = {
           threshold_tier: Database["public"]["Enums"]["threshold_tier"];
         }[];
       };
+      get_entity_history: {
+        Args: {
+          p_cursor?: string;
+          p_entity_id: string;
+          p_entity_type: string;
+          p_organisation_id: string;
+          p_page?: number;
+          p_page_size?: number;
+        };
+        Returns: {
+          action: string;
+          actor_id: string;
+          actor_kind: string;
+          changes: Json;
+          database_role: string;
+          details: Json;
+          entity_id: string;
+          entity_type: string;
+          id: string;
+          impersonator_id: string;
+          ip_address: unknown;
+          next_page: string;
+          occurred_at: string;
+          organisation_id: string;
+          recorded_at: string;
+          request_id: string;
+          trace_id: string;
+          user_agent: string;
+        }[];
+      };
       get_hlf_sync_audit: {
         Args: {
           p_cursor?: string;

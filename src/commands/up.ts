@@ -187,7 +187,9 @@ async function runDemo(
   done: (text: string) => void,
 ) {
   return withClient(urls.application, async (application) => {
-    const sample = await loadSample(application, screen);
+    const sample = await withClient(urls.migrator, (owner) =>
+      loadSample(application, owner, screen),
+    );
     const { sent, added, seconds } = sample;
     const news = added === sent ? "" : `, ${count(added)} of them new`;
     done(`${count(sent)} events recorded in ${seconds.toFixed(1)} seconds${news}`);

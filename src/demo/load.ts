@@ -90,10 +90,16 @@ type Trail = keyof typeof TRAILS;
  * Loads the sample platform the way a backfill does, as service_role through the public functions.
  * It ends now when it is loaded for the first time. Loading it again sends the same ids, so it adds
  * only what is missing.
+ *
+ * @param owner a client of a role that may act as pgtrail_owner
  */
-export async function loadSample(client: pg.ClientBase, screen: Screen): Promise<LoadedSample> {
+export async function loadSample(
+  client: pg.ClientBase,
+  owner: pg.ClientBase,
+  screen: Screen,
+): Promise<LoadedSample> {
   const platform = samplePlatform(SEED);
-  const start = await createOrganisations(client, platform);
+  const start = await uncaptured(owner, () => createOrganisations(client, platform));
   const events = sampleEvents(platform, SEED, start);
   const sample = { audit_log: events, ...sampleTrails(platform, events, SEED, start) };
   const batches = (Object.keys(TRAILS) as Trail[]).flatMap((trail) =>
@@ -126,6 +132,22 @@ function batchesOf(trail: Trail, entries: readonly object[]) {
     trail,
     entries: entries.slice(i * BATCH, (i + 1) * BATCH),
   }));
+}
+
+/** Runs `work` while new organisations and members, which are there from the start, are no events. */
+async function uncaptured<T>(owner: pg.ClientBase, work: () => Promise<T>): Promise<T> {
+  const setTriggers = (state: "enable" | "disable") =>
+    owner.query(
+      ["organisations", "organisation_members"]
+        .map((table) => `alter table public.${table} ${state} trigger pgtrail_capture_insert`)
+        .join("; "),
+    );
+  await setTriggers("disable");
+  try {
+    return await work();
+  } finally {
+    await setTriggers("enable");
+  }
 }
 
 /**

@@ -52,6 +52,8 @@ const statementRuns = `
   ) as profile
   where function.proowner = to_regrole('pgtrail_owner')
     and function.pronamespace in (to_regnamespace('pgtrail'), to_regnamespace('public'))
+    -- Made by track().
+    and function.proname !~ '__capture$'
   order by 1, 2`;
 
 /**

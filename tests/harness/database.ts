@@ -10,6 +10,7 @@ import {
   dropDatabase,
   type LoginRole,
   uniqueDatabaseName,
+  withClient,
 } from "./template.js";
 
 /** How a persona's transaction is opened and closed. */
@@ -55,8 +56,13 @@ export interface TestDatabase {
  * at the end.
  *
  * @param cluster where, when not on the server of the suite
+ * @param options.profiled false where triggers run dynamic SQL over transition tables: the profiler
+ *   of plpgsql_check, which measures coverage, takes such tables for missing
  */
-export function useDatabase(cluster?: TestCluster): TestDatabase {
+export function useDatabase(
+  cluster?: TestCluster,
+  { profiled = true }: { profiled?: boolean } = {},
+): TestDatabase {
   const server = () => cluster?.server() ?? inject("server");
   const name = uniqueDatabaseName();
   const pools = new Map<LoginRole | undefined, pg.Pool>();
@@ -95,6 +101,13 @@ export function useDatabase(cluster?: TestCluster): TestDatabase {
 
   beforeAll(async () => {
     await createDatabase(server().url, name, server().template);
+    if (process.env.PGTRAIL_SQL_COVERAGE && !profiled) {
+      await withClient(url(), (client) =>
+        client.query(
+          `alter database ${pg.escapeIdentifier(name)} set plpgsql_check.profiler = off`,
+        ),
+      );
+    }
   });
 
   afterAll(async () => {

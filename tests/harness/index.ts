@@ -16,4 +16,5 @@ export {
   trailNames,
   trailOf,
   trails,
+  uncaptured,
 } from "./trails.js";

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import type pg from "pg";
 import type { TestDatabase } from "./database.js";
 import type { Queryable } from "./log.js";
 import type { Persona } from "./personas.js";
+import { withClient } from "./template.js";
 
 /** What tests know of a trail, to treat all of them alike. */
 export interface Trail {
@@ -149,12 +151,23 @@ export async function prepareBackfill(database: TestDatabase, from: string): Pro
   });
 }
 
+/** Runs a statement that is no event: tests count entries. */
+export async function uncaptured<T extends pg.QueryResultRow>(
+  database: TestDatabase,
+  statement: string,
+  values: unknown[] = [],
+): Promise<pg.QueryResult<T>> {
+  return withClient(database.url(), async (client) => {
+    await client.query("set session_replication_role = replica");
+    return client.query<T>(statement, values);
+  });
+}
+
 /** A new organisation. */
 export async function newOrganisation(database: TestDatabase): Promise<string> {
-  const { rows } = await database.as("service", (client) =>
-    client.query<{ id: string }>(
-      "insert into public.organisations (name) values ('Test') returning id",
-    ),
+  const { rows } = await uncaptured<{ id: string }>(
+    database,
+    "insert into public.organisations (name) values ('Test') returning id",
   );
   return (rows[0] as { id: string }).id;
 }
@@ -165,12 +178,11 @@ export async function newCoordinator(
   ...organisations: string[]
 ): Promise<Persona> {
   const sub = randomUUID();
-  await database.as("service", (client) =>
-    client.query(
-      `insert into public.organisation_members (organisation_id, user_id, role)
-       select organisation, $2, 'coordinator' from unnest($1::uuid[]) as organisation`,
-      [organisations, sub],
-    ),
+  await uncaptured(
+    database,
+    `insert into public.organisation_members (organisation_id, user_id, role)
+     select organisation, $2, 'coordinator' from unnest($1::uuid[]) as organisation`,
+    [organisations, sub],
   );
   return { role: "authenticated", claims: { sub, role: "authenticated" } };
 }

@@ -21,7 +21,9 @@ const findings = `
   left join (select distinct tgfoid, tgrelid from pg_trigger where not tgisinternal)
       as fired (function, relation) on fired.function = function.oid
   cross join lateral extensions.plpgsql_check_function_tb(
-      function.oid, coalesce(fired.relation, 0), fatal_errors => false, all_warnings => true) as finding
+      function.oid, coalesce(fired.relation, 0), fatal_errors => false, all_warnings => true,
+      oldtable => case when function.proname ~ '__capture$' then 'old_rows' end,
+      newtable => case when function.proname ~ '__capture$' then 'new_rows' end) as finding
   where function.proowner in (select oid from pg_roles where rolname in ('pgtrail_owner', 'pgtrail_purger'))
   order by 1`;
 
@@ -33,6 +35,8 @@ const accepted: RegExp[] = [
   /^pgtrail\._entry\(.*: security: text type variable is not sanitized/,
   // The conditions are put together by format() with %I and %L.
   /^pgtrail\.page\(.*: security: text type variable is not sanitized/,
+  // The condition is put together by format() with %I, format_type() and _key_expression, which quote names.
+  /^pgtrail\.row_at\(.*: security: text type variable is not sanitized/,
   // pg_cron may be there or not.
   /^pgtrail\.(health|schedule_jobs)\(.*error: (relation "cron\.job"|schema "cron") does not exist/,
   // Their dynamic queries write.

@@ -3,6 +3,7 @@ create or replace function pgtrail.health()
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
+    set jit = off
 as $$
 declare
     v_log pgtrail.log;
@@ -13,6 +14,9 @@ declare
     v_found bigint;
     v_purged record;
     v_overdue bigint;
+    v_unwatched bigint;
+    v_stale bigint;
+    v_nameless bigint;
     v_jobs bigint;
     v_failed bigint;
     v_failures text;
@@ -211,6 +215,46 @@ begin
             else format('last run %s ago', date_trunc('second', clock_timestamp() - v_purged.finished_at))
         end;
     end if;
+    return next;
+
+    select count(*) filter (where class.oid is null or 4 > (
+                select count(*)
+                from pg_catalog.pg_trigger as capture
+                where capture.tgrelid = known.relation
+                    and capture.tgname in (
+                        'pgtrail_capture_insert', 'pgtrail_capture_update', 'pgtrail_capture_delete',
+                        'pgtrail_capture_truncate')
+                    and capture.tgenabled in ('O', 'A'))),
+        count(*) filter (where class.oid is not null and known.shape is distinct from pgtrail._shape(known.relation)),
+        count(*) filter (where class.oid is not null and exists (
+            select from unnest(known.excluded || known.redacted || known.organisation_column) as named (name)
+            where named.name is not null and not exists (
+                select from pg_catalog.pg_attribute as attribute
+                where attribute.attrelid = known.relation and attribute.attname = named.name
+                    and not attribute.attisdropped
+                    and (named.name <> known.organisation_column or attribute.atttypid = 'uuid'::regtype)))),
+        count(*)
+    into v_unwatched, v_stale, v_nameless, v_found
+    from pgtrail.tracked_table as known
+    left join pg_catalog.pg_class as class on class.oid = known.relation;
+    check_name := 'tracked tables';
+    status := case when v_unwatched > 0 or v_stale > 0 or v_nameless > 0 then 'critical' else 'ok' end;
+    detail := case
+        when v_unwatched > 0 then format(
+            '%s of %s are gone or lack a trigger: call pgtrail.track or pgtrail.untrack', v_unwatched, v_found)
+        -- Under another name, a redacted column is captured in full and a tenant is not told.
+        when v_nameless > 0 then format(
+            '%s of %s lost a column that tracking names: call pgtrail.track', v_nameless, v_found)
+        when v_stale > 0 then format(
+            '%s of %s were altered: call pgtrail.refresh_tracking()', v_stale, v_found)
+        else format('%s', v_found)
+    end;
+    return next;
+
+    select count(*) into v_found from pgtrail.failed_write as failed where failed.replayed_at is null;
+    check_name := 'failed writes';
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format('%s wait in pgtrail.failed_write for pgtrail.replay_failed_writes()', v_found);
     return next;
 
     -- What pg_cron tells of the jobs that this role scheduled. It shows nobody another's.

@@ -22,7 +22,8 @@ begin
         v_partitions := v_partitions
             + pgtrail.ensure_partitions(v_trail, maintain.as_of, maintain.as_of + interval '13 months');
     end loop;
-    v_result := jsonb_build_object('partitions_created', v_partitions);
+    v_result := jsonb_build_object(
+        'partitions_created', v_partitions, 'tables_refreshed', pgtrail.refresh_tracking());
 
     select count(*) into v_defects from pgtrail.verify_slice();
     v_result := v_result || jsonb_build_object('defects', v_defects);
@@ -56,6 +57,7 @@ $$;
 
 revoke all on function pgtrail.maintain(timestamptz) from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail.maintain(timestamptz) is
-    'Does the periodic work, once a day: partitions for 13 months ahead, retention, the verification of a slice of the '
-    'log, and alerts for what health() finds. Returns what it did: partitions_created, entries_removed and '
-    'purges_postponed, or why retention did not run, and defects. A call while another runs returns at once.';
+    'Does the periodic work, once a day: partitions for 13 months ahead, refresh_tracking(), the verification of a '
+    'slice of the log, retention, and alerts for what health() finds. Returns what it did: partitions_created, '
+    'tables_refreshed, defects, entries_removed and purges_postponed, or why retention did not run. A call while '
+    'another runs returns at once.';

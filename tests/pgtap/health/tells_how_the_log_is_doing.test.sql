@@ -1,5 +1,5 @@
 begin;
-select plan(34);
+select plan(44);
 
 create function pg_temp.status(name text) returns text language sql as $$
     select status from pgtrail.health() where check_name = name
@@ -9,7 +9,8 @@ select tests.act_as('auditor');
 select results_eq(
     $$ select check_name from pgtrail.health() where check_name <> 'jobs' $$,
     $$ values ('seal'), ('maintenance'), ('seal lag'), ('published checkpoint'), ('unsealable entries'),
-        ('verification'), ('partitions ahead'), ('guards'), ('row security'), ('grants'), ('alerts'), ('retention') $$,
+        ('verification'), ('partitions ahead'), ('guards'), ('row security'), ('grants'), ('alerts'), ('retention'),
+        ('tracked tables'), ('failed writes') $$,
     'a row a check');
 select is_empty(
     $$ select * from pgtrail.health() where status not in ('ok', 'warning', 'critical') or detail is null $$,
@@ -80,6 +81,33 @@ select is(pg_temp.status('retention'), 'ok', 'until it does');
 insert into pgtrail.rollup (trail_name, organisation_id, unit, starts_at, bucket, entries, last_at)
 values ('audit_log', tests.organisation_a(), 'month', '2020-01-01Z', 'old', 1, '2020-01-02Z');
 select is(pg_temp.status('retention'), 'critical', 'something past its policy that is still there');
+
+select tests.act_as_self();
+select is(pg_temp.status('tracked tables'), 'ok', 'no table is tracked');
+create table public.licence (id int primary key);
+select pgtrail.track('public.licence');
+select is(pg_temp.status('tracked tables'), 'ok');
+alter table public.licence add column name text;
+select is(pg_temp.status('tracked tables'), 'critical', 'a tracked table that was altered');
+select pgtrail.refresh_tracking();
+select is(pg_temp.status('tracked tables'), 'ok', 'until tracking is refreshed');
+alter table public.licence disable trigger pgtrail_capture_update;
+select is(pg_temp.status('tracked tables'), 'critical', 'a trigger that is disabled');
+select pgtrail.track('public.licence');
+drop trigger pgtrail_capture_insert on public.licence;
+select is(pg_temp.status('tracked tables'), 'critical', 'a trigger that is gone');
+select pgtrail.untrack('public.licence');
+select is(pg_temp.status('tracked tables'), 'ok', 'until the table is tracked no more');
+
+select tests.act_as_owner();
+select is(pg_temp.status('failed writes'), 'ok');
+insert into pgtrail.failed_write (entry, sqlstate, message)
+values (jsonb_build_object(
+    'id', pgtrail.uuid7(), 'organisation_id', tests.organisation_a(), 'actor_kind', 'system', 'action', 'test',
+    'database_role', 'test', 'details', '{}'::jsonb), '53100', 'full');
+select is(pg_temp.status('failed writes'), 'critical', 'a change that waits to be recorded');
+select pgtrail.replay_failed_writes();
+select is(pg_temp.status('failed writes'), 'ok', 'until it is');
 
 select tests.act_as('service');
 select throws_ok('select * from pgtrail.health()', '42501', 'permission denied for function health');
