@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { capture } from "./capture.js";
 import { chain } from "./chain.js";
 import { ids } from "./ids.js";
 import { insert } from "./insert.js";
@@ -11,6 +12,7 @@ import { seal } from "./seal.js";
 import { type BenchServer, startServer } from "./server.js";
 import { summary } from "./summary.js";
 import { trails } from "./trails.js";
+import { writer } from "./writer.js";
 
 /** Every benchmark by its name, in the order in which they run. */
 const benchmarks: Record<string, (server: BenchServer, short: boolean) => Promise<Report>> = {
@@ -24,6 +26,8 @@ const benchmarks: Record<string, (server: BenchServer, short: boolean) => Promis
   summary,
   trails,
   purge,
+  capture,
+  writer,
 };
 
 const { values, positionals } = parseArgs({

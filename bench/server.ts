@@ -27,6 +27,8 @@ export interface BenchDatabase {
   readonly superuser: pg.Client;
   /** Opens a connection whose whole session acts as `actor`. It ends with the database. */
   connect(actor: Actor): Promise<pg.Client>;
+  /** Opens a pool of at most so many connections that act as `actor`. It ends with the database. */
+  pool(actor: Omit<Actor, "claims">, connections: number): pg.Pool;
   /** Ends its connections and removes it. */
   drop(): Promise<void>;
 }
@@ -69,21 +71,29 @@ export async function startServer(): Promise<BenchServer> {
     async createDatabase(name) {
       await admin.query(`create database ${name} owner migrator template migrated`);
       const superuser = await open(cluster.url({ database: name }));
-      const clients = [superuser];
+      const opened: { end(): Promise<void> }[] = [superuser];
       return {
         superuser,
         async connect(actor) {
-          const user = actor.role === "pgtrail_owner" ? "postgres" : "authenticator";
-          const client = await open(cluster.url({ user, database: name }));
-          clients.push(client);
+          const client = await open(cluster.url({ user: loginOf(actor), database: name }));
+          opened.push(client);
           await client.query(
             "select set_config('role', $1, false), set_config('request.jwt.claims', $2, false)",
             [actor.role, JSON.stringify({ role: actor.role, ...actor.claims })],
           );
           return client;
         },
+        pool(actor, connections) {
+          const pool = new pg.Pool({
+            connectionString: cluster.url({ user: loginOf(actor), database: name }),
+            options: `-c role=${actor.role}`,
+            max: connections,
+          });
+          opened.push(pool);
+          return pool;
+        },
         async drop() {
-          await Promise.all(clients.map((client) => client.end()));
+          await Promise.all(opened.map((each) => each.end()));
           await admin.query(`drop database ${name} with (force)`);
         },
       };
@@ -93,6 +103,10 @@ export async function startServer(): Promise<BenchServer> {
       await remove();
     },
   };
+}
+
+function loginOf({ role }: Actor): string {
+  return role === "pgtrail_owner" ? "postgres" : "authenticator";
 }
 
 async function open(connectionString: string): Promise<pg.Client> {

@@ -7,6 +7,7 @@ import { doctorCommand } from "./commands/doctor.js";
 import { exportTilesCommand } from "./commands/export_tiles.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { proveCommand } from "./commands/prove.js";
+import { replayCommand } from "./commands/replay.js";
 import { sealCommand } from "./commands/seal.js";
 import { upCommand } from "./commands/up.js";
 import { verifyCommand } from "./commands/verify.js";
@@ -39,6 +40,7 @@ const commands = [
   migrateCommand(),
   doctorCommand(),
   workerCommand(),
+  replayCommand(),
   sealCommand(),
   checkpointCommand(),
   exportTilesCommand(),

@@ -7,3 +7,4 @@
 export type { Database } from "./database_types.js";
 export { PGTRAIL_ERRORS, UserError } from "./errors.js";
 export { type MigrateOptions, migrate, migrationsDirectory } from "./migrate.js";
+export * from "./writer/index.js";

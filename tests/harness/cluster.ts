@@ -12,6 +12,13 @@ import { createTemplate } from "./template.js";
 export interface TestCluster {
   /** The running server. */
   readonly cluster: Cluster;
+  /**
+   * Ends it, until `start`: `fast` and `immediate` are those of pg_ctl, `kill` is SIGKILL for the
+   * postmaster and every process of it (Linux).
+   */
+  stop(how: "fast" | "immediate" | "kill"): Promise<void>;
+  /** Starts it again on the same port. */
+  start(): Promise<void>;
   /** Stops it without a checkpoint, as a crash does, and starts it again on the same port. */
   crash(): Promise<void>;
   /** Kills it and every process of it at once with SIGKILL, and starts it again on the same port. Linux. */
@@ -51,25 +58,32 @@ export function useCluster(
     await rm(options.directory, { recursive: true, force: true });
   });
 
-  async function restart(): Promise<void> {
+  async function start(): Promise<void> {
     cluster = await startCluster({ ...options, port: cluster.port });
+  }
+
+  async function stop(how: "fast" | "immediate" | "kill"): Promise<void> {
+    if (how !== "kill") return cluster.stop(how);
+    const lockFile = await readFile(join(cluster.dataDirectory, "postmaster.pid"), "utf8");
+    const postmaster = Number.parseInt(lockFile, 10);
+    const children = await childrenOf(postmaster);
+    // The postmaster first, or it would begin a recovery of its own.
+    for (const pid of [postmaster, ...children]) killHard(pid);
   }
 
   return {
     get cluster() {
       return cluster;
     },
+    stop,
+    start,
     async crash() {
-      await cluster.stop("immediate");
-      await restart();
+      await stop("immediate");
+      await start();
     },
     async kill() {
-      const lockFile = await readFile(join(cluster.dataDirectory, "postmaster.pid"), "utf8");
-      const postmaster = Number.parseInt(lockFile, 10);
-      const children = await childrenOf(postmaster);
-      // The postmaster first, or it would begin a recovery of its own.
-      for (const pid of [postmaster, ...children]) killHard(pid);
-      await restart();
+      await stop("kill");
+      await start();
     },
     server: () => ({ url: cluster.url(), template }),
   };

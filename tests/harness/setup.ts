@@ -1,4 +1,8 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
+import { projectRoot } from "../../scripts/lib/files.js";
 import { openServer } from "./server.js";
 import { createTemplate, dropDatabase } from "./template.js";
 
@@ -16,8 +20,14 @@ declare module "vitest" {
   }
 }
 
-/** Global setup of vitest: opens the server, migrates the template once, and cleans both up. */
+/**
+ * Global setup of vitest: compiles the command line, which tests run as users do, opens the server,
+ * migrates the template once, and cleans both up.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await promisify(execFile)(join(projectRoot, "node_modules/.bin/tsc"), ["-p", "tsconfig.json"], {
+    cwd: projectRoot,
+  });
   const server = await openServer();
   try {
     const template = await createTemplate(server.url);

@@ -30,14 +30,9 @@ interface Outcome {
 function pgtrail(args: string[], url = database.url("migrator")): Promise<Outcome> {
   const options = { cwd: projectRoot, env: { ...process.env, DATABASE_URL: url } };
   return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ["--import", "tsx", "src/cli.ts", ...args],
-      options,
-      (error, stdout, stderr) => {
-        resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
-      },
-    );
+    execFile(process.execPath, ["dist/cli.js", ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
+    });
   });
 }
 
@@ -491,7 +486,7 @@ describe("archive", () => {
       await blocker.query("begin");
       await blocker.query("select from pgtrail.log for update");
       const env = { ...process.env, DATABASE_URL: database.url("migrator") };
-      const args = ["--import", "tsx", "src/cli.ts", "archive", "--to", directory];
+      const args = ["dist/cli.js", "archive", "--to", directory];
       const child = spawn(process.execPath, args, { cwd: projectRoot, env });
       await vi.waitFor(
         async () => {

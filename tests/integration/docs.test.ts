@@ -25,11 +25,15 @@ const exampleFiles = [
   "docs/own-trail.md",
   "docs/operations.md",
   "docs/retention.md",
+  "docs/capture.md",
 ];
 
 const pages = [
   ...readdirSync(projectRoot).filter((name) => name.endsWith(".md")),
-  ...readdirSync(join(projectRoot, "docs")).map((name) => `docs/${name}`),
+  ...readdirSync(join(projectRoot, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+  "infra/cloudwatch/README.md",
 ].sort();
 
 function read(page: string): string {
@@ -54,7 +58,7 @@ function blocksOf(page: string): Block[] {
 }
 
 describe.each(exampleFiles)("the examples of %s", (page) => {
-  const database = useDatabase();
+  const database = useDatabase(undefined, { profiled: false });
   const blocks = blocksOf(page).filter(({ language }) => language === "sql");
 
   test("are there", () => {
@@ -182,9 +186,11 @@ describe("the commands of every page", () => {
   });
 });
 
-test("no page has TypeScript blocks: nothing would check them", () => {
-  const languages = new Set(pages.flatMap(blocksOf).map(({ language }) => language));
-  expect([...languages].filter((language) => /^(ts|typescript)$/.test(language))).toEqual([]);
+test("TypeScript is in pages and blocks that tests/unit/docs_examples.test.ts compiles", () => {
+  const pagesWith = (language: RegExp) =>
+    pages.filter((page) => blocksOf(page).some((block) => language.test(block.language)));
+  expect(pagesWith(/^ts$/)).toEqual(["docs/edge.md", "docs/reporters.md", "docs/writer.md"]);
+  expect(pagesWith(/^(typescript|tsx|mts)$/)).toEqual([]);
 });
 
 describe("the links of every page", () => {
@@ -407,8 +413,8 @@ describe("generated pages", () => {
       "Functions and tables of `public` are the API that PostgREST exposes. Those of `pgtrail` are what policies,",
       "defaults and these functions need: call them in SQL, never expose the schema. A name that begins with an",
       "underscore is private and may change. What only the owner may call is described where it is needed:",
-      "`create_trail` in [Make a trail of your own](own-trail.md), `ensure_partitions` in",
-      "[Operations](operations.md#partitions). See also [Privileges](privileges.md) and [Errors](errors.md).",
+      "`create_trail` in [Make a trail of your own](own-trail.md), `track` in [Capture](capture.md), `ensure_partitions`",
+      "in [Operations](operations.md#partitions). See also [Privileges](privileges.md) and [Errors](errors.md).",
       "",
       "## Functions of public",
       "",

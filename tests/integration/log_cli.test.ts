@@ -47,14 +47,9 @@ function pgtrail(
   const environment = { ...process.env, DATABASE_URL: url, PGTRAIL_SIGNING_KEY: key };
   return new Promise((resolve) => {
     const options = { cwd: projectRoot, env: environment, maxBuffer: 64 * 1024 * 1024 };
-    execFile(
-      process.execPath,
-      ["--import", "tsx", "src/cli.ts", ...args],
-      options,
-      (error, stdout, stderr) => {
-        resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
-      },
-    );
+    execFile(process.execPath, ["dist/cli.js", ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
+    });
   });
 }
 
@@ -711,7 +706,7 @@ describe("verify --database-url", () => {
       await database.migrator.query("select pgtrail.seal()");
     }
     const environment = { ...process.env, DATABASE_URL: database.url("migrator") };
-    const args = ["--import", "tsx", "src/cli.ts", "verify"];
+    const args = ["dist/cli.js", "verify"];
     const child = spawn(process.execPath, args, { cwd: projectRoot, env: environment });
     child.stdout.once("data", () => child.kill("SIGINT"));
     const output = text(child.stdout);

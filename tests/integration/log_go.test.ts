@@ -85,7 +85,7 @@ describe.runIf(!missing)(`golang.org/x/mod/sumdb${missing ? ` (not run: ${missin
     }
     await promisify(execFile)(
       process.execPath,
-      ["--import", "tsx", "src/cli.ts", "export-tiles", join(directory, "export")],
+      ["dist/cli.js", "export-tiles", join(directory, "export")],
       { cwd: projectRoot, env: { ...process.env, DATABASE_URL: database.url("migrator") } },
     );
   }, 240_000);

@@ -26,7 +26,7 @@ afterEach(async () => {
 
 /** Runs `pgtrail` as a process of its own. */
 function pgtrail(...args: string[]) {
-  const child = spawn(process.execPath, ["--import", "tsx", "src/cli.ts", ...args], { cwd: root });
+  const child = spawn(process.execPath, ["dist/cli.js", ...args], { cwd: root });
   running.push(child);
   let output = "";
   const collect = (chunk: Buffer) => {

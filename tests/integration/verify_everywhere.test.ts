@@ -165,7 +165,7 @@ async function recordArchivable(): Promise<void> {
 }
 
 async function pgtrail(...args: string[]): Promise<void> {
-  await promisify(execFile)(process.execPath, ["--import", "tsx", "src/cli.ts", ...args], {
+  await promisify(execFile)(process.execPath, ["dist/cli.js", ...args], {
     cwd: projectRoot,
     env: { ...process.env, DATABASE_URL: database.url("migrator") },
   });

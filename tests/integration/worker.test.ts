@@ -35,7 +35,7 @@ afterEach(async () => {
 
 /** Runs `pgtrail worker` on the test's database as its migrator. */
 function worker(args: string[] = [], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ["--import", "tsx", "src/cli.ts", "worker", ...args], {
+  const child = spawn(process.execPath, ["dist/cli.js", "worker", ...args], {
     cwd: projectRoot,
     env: { ...process.env, DATABASE_URL: database.url("migrator"), ...environment },
   });

@@ -59,9 +59,16 @@ describe("UserError", () => {
 
 test("the package exports what its entry says, and nothing else", () => {
   expect(Object.keys(pgtrail).sort()).toEqual([
+    "AuditAction",
+    "AuditWriteError",
     "PGTRAIL_ERRORS",
+    "PLATFORM_ORGANISATION",
     "UserError",
+    "createAuditWriter",
     "migrate",
     "migrationsDirectory",
+    "openSpool",
+    "pgTransport",
+    "postgrestTransport",
   ]);
 });
