@@ -908,12 +908,12 @@ declare
     v_table name := (select class.relname from pg_catalog.pg_class as class where class.oid = v_relation);
     v_old_key text := pgtrail._key_expression(v_relation, 'old');
     v_new_key text := pgtrail._key_expression(v_relation, 'new');
-    v_differs text := 'row(old.%1$I)::record operator(pg_catalog.*<>) row(new.%1$I)::record';
+    v_old_organisation text := pgtrail._organisation_expression(_capture_query.tracked, 'old');
+    v_new_organisation text := pgtrail._organisation_expression(_capture_query.tracked, 'new');
     v_rekeyed text;
-    v_organisation text;
-    v_inserted text;
-    v_deleted text;
-    v_updated text;
+    v_inserted text := pgtrail._changes_expression(_capture_query.tracked, 'INSERT');
+    v_deleted text := pgtrail._changes_expression(_capture_query.tracked, 'DELETE');
+    v_updated text := pgtrail._changes_expression(_capture_query.tracked, 'UPDATE');
     v_old text;
     v_new text;
     v_both text;
@@ -923,51 +923,6 @@ begin
             c_change, 'null::uuid', quote_literal(v_table || '.truncated'), 'null::text', 'null::jsonb',
             '''{}''::jsonb', ''));
     end if;
-
-    select quote_ident(attribute.attname) into v_organisation
-    from pg_catalog.pg_attribute as attribute
-    where attribute.attrelid = v_relation and attribute.attname = (_capture_query.tracked).organisation_column
-        and attribute.atttypid = 'uuid'::regtype and not attribute.attisdropped;
-
-    select string_agg(format(
-            'case when new.%1$I is not distinct from null then ''{}'' else jsonb_build_object(%1$L, %2$s) end',
-            part.name, case when part.redacted then part.hidden
-                else format('jsonb_build_object(''new'', %s)', part.new_value) end), ' || ' order by part.attnum),
-        string_agg(format(
-            'case when old.%1$I is not distinct from null then ''{}'' else jsonb_build_object(%1$L, %2$s) end',
-            part.name, case when part.redacted then part.hidden
-                else format('jsonb_build_object(''old'', %s)', part.old_value) end), ' || ' order by part.attnum),
-        string_agg(format(
-            'case when ' || v_differs || ' then jsonb_build_object(%1$L, %2$s) else ''{}'' end',
-            part.name,
-            case
-                when part.redacted then part.hidden
-                -- A side that is absent is NULL; null is the null of JSON.
-                when part.is_json then format(
-                    'case when old.%1$I is null then ''{}'' else jsonb_build_object(''old'', %2$s) end '
-                    '|| case when new.%1$I is null then ''{}'' else jsonb_build_object(''new'', %3$s) end',
-                    part.name, part.old_value, part.new_value)
-                else format('jsonb_build_object(''old'', %s, ''new'', %s)', part.old_value, part.new_value)
-            end), ' || ' order by part.attnum)
-    into v_inserted, v_deleted, v_updated
-    from (
-        select attribute.attnum, attribute.attname as name,
-            attribute.attname = any ((_capture_query.tracked).redacted) as redacted,
-            'jsonb_build_object(''redacted'', true)' as hidden,
-            coalesce(nullif(type.typbasetype, 0), type.oid) in ('json'::regtype, 'jsonb'::regtype) as is_json,
-            pgtrail._value_expression(type.oid, format('old.%I', attribute.attname)) as old_value,
-            pgtrail._value_expression(type.oid, format('new.%I', attribute.attname)) as new_value
-        from pg_catalog.pg_attribute as attribute
-        join pg_catalog.pg_type as type on type.oid = attribute.atttypid
-        where attribute.attrelid = v_relation
-            and attribute.attnum > 0
-            and not attribute.attisdropped
-            and attribute.attgenerated <> 'v'
-            and attribute.attname <> all ((_capture_query.tracked).excluded)
-    ) as part;
-    v_inserted := coalesce('(' || v_inserted || ')', '''{}''::jsonb');
-    v_deleted := coalesce('(' || v_deleted || ')', '''{}''::jsonb');
-    v_updated := coalesce('(' || v_updated || ')', '''{}''::jsonb');
 
     v_rekeyed := case when v_old_key = 'null::text' then 'false'
         else v_old_key || ' is distinct from ' || v_new_key end;
@@ -985,21 +940,21 @@ begin
 
     return format(c_query, (_capture_query.tracked).entity_type, case _capture_query.operation
         when 'INSERT' then format(
-            c_change, coalesce('new.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.inserted'),
-            v_new_key, v_inserted, '''{}''::jsonb', v_new)
+            c_change, v_new_organisation, quote_literal(v_table || '.inserted'), v_new_key, v_inserted,
+            '''{}''::jsonb', v_new)
         when 'DELETE' then format(
-            c_change, coalesce('old.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.deleted'),
-            v_old_key, v_deleted, '''{}''::jsonb', v_old)
+            c_change, v_old_organisation, quote_literal(v_table || '.deleted'), v_old_key, v_deleted,
+            '''{}''::jsonb', v_old)
         when 'UPDATE' then format(
             'select diff.* from (' || c_change || ') as diff where diff.changes <> ''{}''',
-            coalesce('new.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.updated'),
-            v_new_key, v_updated, '''{}''::jsonb', v_both || ' where not (' || v_rekeyed || ')')
+            v_new_organisation, quote_literal(v_table || '.updated'), v_new_key, v_updated,
+            '''{}''::jsonb', v_both || ' where not (' || v_rekeyed || ') offset 0')
         when 'REKEYED FROM' then format(
-            c_change, coalesce('old.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.rekeyed_from'),
+            c_change, v_old_organisation, quote_literal(v_table || '.rekeyed_from'),
             v_old_key, v_deleted, format('jsonb_build_object(''new_key'', %s)', v_new_key),
             v_both || ' where ' || v_rekeyed)
         when 'REKEYED TO' then format(
-            c_change, coalesce('new.' || v_organisation, 'null::uuid'), quote_literal(v_table || '.rekeyed_to'),
+            c_change, v_new_organisation, quote_literal(v_table || '.rekeyed_to'),
             v_new_key, v_inserted, format('jsonb_build_object(''old_key'', %s)', v_old_key),
             v_both || ' where ' || v_rekeyed)
     end);
@@ -1028,102 +983,144 @@ declare
         'action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ';
     c_operations constant text :=
         'case tg_op when ''UPDATE'' then array[''REKEYED FROM'', ''UPDATE'', ''REKEYED TO''] else array[tg_op] end';
+    c_row constant text := $row$
+                v_way := 'row';
+                v_organisation := %1$s;
+                v_key := %2$s;
+                v_changes := %3$s;$row$;
     v_tracked pgtrail.tracked_table := _capture_source.tracked;
-    v_row bool := v_tracked.level = 'row';
-    v_queries jsonb := '{}'::jsonb;
-    v_query text;
-    v_operation text;
-    v_columns text;
+    v_class pg_catalog.pg_class;
+    v_names text;
+    v_types text;
     v_old_key text := pgtrail._key_expression(v_tracked.relation, 'old');
     v_new_key text := pgtrail._key_expression(v_tracked.relation, 'new');
+    v_altered text;
+    v_read text;
+    v_set text;
+    v_using text := case v_tracked.level when 'row' then ' using old, new' else '' end;
 begin
-    foreach v_operation in array array['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'] loop
-        v_query := c_insert || pgtrail._capture_query(v_tracked, v_operation);
-        if v_row then
-            v_query := replace(replace(v_query, 'select ($1).*', 'select old.*'), 'select ($2).*', 'select new.*');
-        end if;
-        v_queries := v_queries || jsonb_build_object(v_operation, v_query);
-    end loop;
+    select class.* into strict v_class from pg_catalog.pg_class as class where class.oid = v_tracked.relation;
 
-    -- Names, and types as far as pgtrail_owner may name them. That is all that queries depend on.
-    select coalesce(string_agg(
-        case when type.typnamespace = 'pg_catalog'::regnamespace
-            then format('coalesce(%%1$s.%s, null::%s)', replace(quote_ident(attribute.attname), '%', '%%'),
-                        format_type(attribute.atttypid, attribute.atttypmod))
-            else format('%%1$s.%s', replace(quote_ident(attribute.attname), '%', '%%')) end,
-        ', ' order by attribute.attnum), '')
-    into v_columns
+    -- Names, and types as far as pgtrail_owner may name them. That is all that expressions depend on.
+    select coalesce(string_agg(format('%%1$s.%s', part.name), ', ' order by attribute.attnum), ''),
+        coalesce(string_agg(
+            format('coalesce(%%1$s.%s, null::%s)', part.name, format_type(attribute.atttypid, attribute.atttypmod)),
+            ', ' order by attribute.attnum) filter (where type.typnamespace = 'pg_catalog'::regnamespace), '')
+    into v_names, v_types
     from pg_catalog.pg_attribute as attribute
+    cross join lateral (select replace(quote_ident(attribute.attname), '%', '%%') as name) as part
     join pg_catalog.pg_type as type on type.oid = attribute.atttypid
     where attribute.attrelid = v_tracked.relation and attribute.attnum > 0 and not attribute.attisdropped
         and attribute.attgenerated <> 'v';
+
+    if v_tracked.level = 'row' then
+        v_read := 'perform ' || concat_ws(', ', nullif(v_names, ''), nullif(v_types, '')) || ' where false;';
+    else
+        -- The types are looked at when the query is parsed, and again when the table was altered, but not when it runs.
+        v_read := 'select ' || v_names || ' into strict %1$s from %1$s_rows as %1$s where true or row(' || v_types
+            || ') is null;';
+        v_set := format(
+            $set$
+    if v_way = 'set' and tg_op = 'UPDATE' then
+        if (select array_agg(%1$s) from old_rows as old) <> (select array_agg(%2$s) from new_rows as new) then
+            v_way := 'generic';
+        end if;
+    end if;$set$,
+            -- Both transition tables have the rows of an update in the same order.
+            v_old_key, v_new_key);
+    end if;
+
+    v_altered := case
+        when v_class.relkind = 'p' or v_class.relispartition then format(
+            '(select class.relnatts from pgtrail.tracked_table as known '
+            'join pg_catalog.pg_class as class on class.oid = known.relation where known.entity_type = %L) <> %s',
+            v_tracked.entity_type, v_class.relnatts)
+        -- Knows dropped columns, too, and looks in a cache only.
+        else format('pg_describe_object(''pg_class''::regclass, tg_relid, %s) is not null', v_class.relnatts + 1)
+    end;
 
     return format(
         $body$
 #variable_conflict use_column
 declare
-    v_generic bool := false;
+    v_way text := 'set';
     v_operation text;
+    v_context record;
+    v_organisation uuid;
+    v_key text;
+    v_changes jsonb;
 begin
     if tg_op <> 'TRUNCATE' then
         begin
-            if (select class.relnatts from %1$s) <> %2$s then
+            if %1$s then
                 raise undefined_column;
             end if;
-            if tg_op = 'DELETE' then
-                perform %3$s where false;
+            if tg_op = 'INSERT' then
+                %2$s%3$s
+            elsif tg_op = 'DELETE' then
+                %4$s%5$s
             else
-                perform %4$s where false;
-            end if;
-            -- Rare, so not worth a plan kept for it.
-            if tg_op = 'UPDATE' then
-                v_generic := %9$s;
+                %2$s
+                %4$s%6$s
+                if %7$s is distinct from v_key then
+                    v_way := 'generic';
+                elsif v_changes = '{}' then
+                    return null;
+                end if;
             end if;
         exception
-            -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
             when others then
-                v_generic := true;
+                -- No row (no_data_found), or several (too_many_rows), unless a cast of a column raised it.
+                if v_way = 'set' and sqlstate = 'P0002' then
+                    return null;
+                -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
+                elsif v_way = 'row' or sqlstate <> 'P0003' then
+                    v_way := 'generic';
+                end if;
         end;
-    end if;
-    %6$sif v_generic then
-        foreach v_operation in array %10$s loop
-            execute %7$L || pgtrail._query_of(%5$L, v_operation) using old, new;
+    end if;%8$s
+    %9$sif v_way = 'row' then
+        v_context := pgtrail._change_context();
+        %10$s
+        values (
+            pgtrail.uuid7(), coalesce(v_organisation, '00000000-0000-0000-0000-000000000000'),
+            v_context.actor_id, v_context.actor_kind, v_context.impersonator_id, v_context.database_role,
+            %11$L || case tg_op when 'INSERT' then '.inserted' when 'UPDATE' then '.updated' else '.deleted' end,
+            %12$L, case when octet_length(v_key) > 500 then pgtrail._entity_id(v_key) else v_key end,
+            case when pg_column_size(v_changes) > 65000 then pgtrail._shorten_changes(v_changes) else v_changes end,
+            v_context.details, v_context.ip_address, v_context.user_agent, v_context.request_id, v_context.trace_id);
+    elsif v_way = 'generic' then
+        foreach v_operation in array %13$s loop
+            execute %10$L || pgtrail._query_of(%12$L, v_operation)%17$s;
         end loop;
-    elsif tg_op = 'INSERT' then
-        %8$s;
-    elsif tg_op = 'UPDATE' then
-        %11$s;
-    elsif tg_op = 'DELETE' then
-        %12$s;
-    else
-        %13$s;
-    end if;%14$s
+    %14$selse
+        %10$s%15$s;
+    end if;%16$s
     return null;
 end;$body$,
-        case when v_row
-            then format(
-                'pgtrail.tracked_table as known join pg_catalog.pg_class as class on class.oid = known.relation '
-                'where known.entity_type = %L', v_tracked.entity_type)
-            else 'pg_catalog.pg_class as class where class.oid = tg_relid' end,
-        (select class.relnatts from pg_catalog.pg_class as class where class.oid = v_tracked.relation),
-        format(v_columns, 'old') || case when v_row then '' else ' from old_rows as old' end,
-        format(v_columns, 'new') || case when v_row then '' else ' from new_rows as new' end,
-        v_tracked.entity_type,
+        v_altered,
+        format(v_read, 'new'),
+        format(c_row, pgtrail._organisation_expression(v_tracked, 'new'), v_new_key,
+               pgtrail._changes_expression(v_tracked, 'INSERT')),
+        format(v_read, 'old'),
+        format(c_row, pgtrail._organisation_expression(v_tracked, 'old'), v_old_key,
+               pgtrail._changes_expression(v_tracked, 'DELETE')),
+        format(c_row, pgtrail._organisation_expression(v_tracked, 'new'), v_new_key,
+               pgtrail._changes_expression(v_tracked, 'UPDATE')),
+        v_old_key,
+        v_set,
         case v_tracked.on_failure when 'warn' then E'begin\n    ' else '' end,
         c_insert,
-        v_queries ->> 'INSERT',
-        -- Both transition tables have the rows of an update in the same order.
-        case
-            when v_row then format('%s is distinct from %s', v_old_key, v_new_key)
-            else format(
-                '(select array_agg(%s) from old_rows as old) <> (select array_agg(%s) from new_rows as new)',
-                v_old_key, v_new_key)
-        end,
+        v_class.relname,
+        v_tracked.entity_type,
         -- All old keys before all new ones: a statement may hand the key of one row on to another.
         c_operations,
-        v_queries ->> 'UPDATE',
-        v_queries ->> 'DELETE',
-        v_queries ->> 'TRUNCATE',
+        case when v_tracked.level = 'statement' then (
+            select string_agg(
+                format('elsif tg_op = %L then %s%s; ', part.operation, c_insert,
+                       pgtrail._capture_query(v_tracked, part.operation)), '' order by part.place)
+            from unnest(array['INSERT', 'UPDATE', 'DELETE']) with ordinality as part (operation, place)) else '' end,
+        pgtrail._capture_query(v_tracked, 'TRUNCATE'),
         case v_tracked.on_failure when 'warn' then format(
             $warn$
     exception
@@ -1135,7 +1132,7 @@ end;$body$,
                 v_entries jsonb := '[]';
             begin
                 foreach v_operation in array %4$s loop
-                    execute %2$L || pgtrail._query_of(%1$L, v_operation) || %3$L into v_some using old, new;
+                    execute %2$L || pgtrail._query_of(%1$L, v_operation) || %3$L into v_some%5$s;
                     v_entries := v_entries || v_some;
                 end loop;
                 perform pgtrail._keep_failed_writes(%1$L, v_entries, v_state, v_message);
@@ -1143,8 +1140,10 @@ end;$body$,
     end;$warn$,
             v_tracked.entity_type,
             'select coalesce(jsonb_agg(to_jsonb(entry) order by entry.id), ''[]'') from (', ') as entry',
-            c_operations)
-        else '' end);
+            c_operations,
+            v_using)
+        else '' end,
+        v_using);
 end;
 $_$;
 
@@ -1157,230 +1156,10 @@ ALTER FUNCTION pgtrail._capture_source(tracked pgtrail.tracked_table) OWNER TO p
 COMMENT ON FUNCTION pgtrail._capture_source(tracked pgtrail.tracked_table) IS 'Returns the body of the trigger function that captures a table.';
 
 --
--- Name: uuid7(timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
---
-
-CREATE FUNCTION pgtrail.uuid7(at timestamp with time zone DEFAULT clock_timestamp()) RETURNS uuid
-    LANGUAGE plpgsql STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-    return case
-        when uuid7.at >= timestamptz '1970-01-01 00:00:00+00' and uuid7.at < timestamptz '10889-01-01 00:00:00+00'
-        then encode(
-            overlay(
-                uuid_send(gen_random_uuid())
-                placing int8send(
-                    ((extract(epoch from uuid7.at) * 1000000)::bigint / 1000 << 16)
-                    | 28672
-                    | (((extract(epoch from uuid7.at) * 1000000)::bigint % 1000 << 12) / 1000))
-                from 1),
-            'hex')::uuid
-        else pgtrail._refuse_time(uuid7.at)
-    end;
-end;
-$$;
-
-ALTER FUNCTION pgtrail.uuid7(at timestamp with time zone) OWNER TO pgtrail_owner;
-
---
--- Name: FUNCTION uuid7(at timestamp with time zone); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON FUNCTION pgtrail.uuid7(at timestamp with time zone) IS 'Makes a UUIDv7 (RFC 9562) of the given time, which must lie between 1970 and the year 10889 (else 22008). Ids of one process sort by time to about a quarter of a microsecond.';
-
---
--- Name: uuid7_time(uuid); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
---
-
-CREATE FUNCTION pgtrail.uuid7_time(id uuid) RETURNS timestamp with time zone
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-    return to_timestamp(
-        ('x' || encode(substr(uuid_send(uuid7_time.id), 1, 6), 'hex'))::bit(48)::bigint / 1000.0::float8);
-end;
-$$;
-
-ALTER FUNCTION pgtrail.uuid7_time(id uuid) OWNER TO pgtrail_owner;
-
---
--- Name: FUNCTION uuid7_time(id uuid); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
---
-
-COMMENT ON FUNCTION pgtrail.uuid7_time(id uuid) IS 'Returns the time of a UUIDv7 (RFC 9562), to the millisecond. Of any other UUID the result means nothing.';
-
---
--- Name: audit_log; Type: TABLE; Schema: public; Owner: pgtrail_owner
---
-
-CREATE TABLE public.audit_log (
-    id uuid DEFAULT pgtrail.uuid7() NOT NULL,
-    occurred_at timestamp with time zone GENERATED ALWAYS AS (pgtrail.uuid7_time(id)) STORED,
-    organisation_id uuid NOT NULL,
-    actor_id pgtrail.actor_id,
-    actor_kind pgtrail.actor_kind DEFAULT 'service'::text NOT NULL,
-    impersonator_id pgtrail.actor_id,
-    database_role text DEFAULT CURRENT_USER NOT NULL,
-    action pgtrail.action NOT NULL,
-    entity_type pgtrail.entity_type,
-    entity_id pgtrail.entity_id,
-    changes pgtrail.document,
-    details pgtrail.document,
-    ip_address inet,
-    user_agent pgtrail.user_agent,
-    request_id pgtrail.request_id,
-    trace_id pgtrail.trace_id,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    era smallint DEFAULT 0 NOT NULL,
-    tx_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    erasure_salt uuid DEFAULT gen_random_uuid(),
-    CONSTRAINT actor_fits_its_kind CHECK (
-CASE actor_kind
-    WHEN 'user'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NULL))
-    WHEN 'impersonated'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NOT NULL))
-    ELSE (impersonator_id IS NULL)
-END),
-    CONSTRAINT entity_id_has_a_type CHECK (((entity_id IS NULL) OR (entity_type IS NOT NULL))),
-    CONSTRAINT event_is_not_in_the_future CHECK ((occurred_at <= (recorded_at + '00:05:00'::interval))),
-    CONSTRAINT id_is_uuid_v7 CHECK (((get_byte(uuid_send(id), 6) >> 4) = 7))
-)
-PARTITION BY RANGE (id);
-
-ALTER TABLE public.audit_log OWNER TO pgtrail_owner;
-
---
--- Name: TABLE audit_log; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON TABLE public.audit_log IS 'General audit log: one row an event, append-only. Write with record_audit_event, read with get_audit_log.';
-
---
--- Name: COLUMN audit_log.id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.id IS 'UUIDv7 of the time of the event. The same id sent again is the same entry.';
-
---
--- Name: COLUMN audit_log.occurred_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.occurred_at IS 'Time of the event, taken from the id, to the millisecond.';
-
---
--- Name: COLUMN audit_log.organisation_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.organisation_id IS 'Tenant. The all-zero platform organisation for events of no single one.';
-
---
--- Name: COLUMN audit_log.actor_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.actor_id IS 'Who did it, as the identity provider names them.';
-
---
--- Name: COLUMN audit_log.actor_kind; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.actor_kind IS 'user, service, system or impersonated.';
-
---
--- Name: COLUMN audit_log.impersonator_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.impersonator_id IS 'Who acted in the name of actor_id.';
-
---
--- Name: COLUMN audit_log.database_role; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.database_role IS 'Database role that wrote the entry. Set by the database.';
-
---
--- Name: COLUMN audit_log.action; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.action IS 'What happened, such as certificate.renewed.';
-
---
--- Name: COLUMN audit_log.entity_type; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.entity_type IS 'Kind of the thing it happened to.';
-
---
--- Name: COLUMN audit_log.entity_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.entity_id IS 'Identifier of the thing it happened to.';
-
---
--- Name: COLUMN audit_log.changes; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.changes IS 'What changed, as {"column": {"old": ..., "new": ...}}. Erasable.';
-
---
--- Name: COLUMN audit_log.details; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.details IS 'Anything else worth keeping. Erasable.';
-
---
--- Name: COLUMN audit_log.ip_address; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.ip_address IS 'Address of the client. Erasable.';
-
---
--- Name: COLUMN audit_log.user_agent; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.user_agent IS 'User agent of the client. Erasable.';
-
---
--- Name: COLUMN audit_log.request_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.request_id IS 'Identifier of the request.';
-
---
--- Name: COLUMN audit_log.trace_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.trace_id IS 'Identifier of the distributed trace.';
-
---
--- Name: COLUMN audit_log.recorded_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.recorded_at IS 'When the database learned of the event. Set by the database.';
-
---
--- Name: COLUMN audit_log.era; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.era IS 'Raised after a restore into another cluster. Set by the database.';
-
---
--- Name: COLUMN audit_log.tx_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.tx_id IS 'Transaction that wrote the entry. Set by the database.';
-
---
--- Name: COLUMN audit_log.erasure_salt; Type: COMMENT; Schema: public; Owner: pgtrail_owner
---
-
-COMMENT ON COLUMN public.audit_log.erasure_salt IS 'Salt of the commitments to erasable columns; gone after an erasure. Set by the database.';
-
---
 -- Name: _change_context(); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-CREATE FUNCTION pgtrail._change_context() RETURNS public.audit_log
+CREATE FUNCTION pgtrail._change_context(OUT actor_id text, OUT actor_kind text, OUT impersonator_id text, OUT database_role text, OUT details jsonb, OUT ip_address inet, OUT user_agent text, OUT request_id text, OUT trace_id text) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1388,8 +1167,6 @@ declare
     v_claims jsonb;
     v_headers jsonb;
     v_context jsonb;
-    v_source text := 'session';
-    v_entry public.audit_log;
 begin
     -- What is no JSON says nothing, and must not keep the change from happening.
     begin
@@ -1399,55 +1176,153 @@ begin
     exception
         when data_exception then null;
     end;
+    -- Here, current_user is the owner of the trigger function.
+    database_role := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    ip_address := inet_client_addr();
+    details := jsonb_build_object('actor_source', 'session', 'session_user', session_user);
+    if current_setting('application_name') <> '' then
+        details := details || jsonb_build_object('application_name', current_setting('application_name'));
+    end if;
+
+    if v_headers is not null then
+        request_id := left(v_headers ->> 'x-request-id', 200);
+        trace_id := substring(v_headers ->> 'traceparent' from '^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}');
+        user_agent := left(v_headers ->> 'user-agent', 1000);
+        details := details || jsonb_strip_nulls(jsonb_build_object(
+            'forwarded_for', left(v_headers ->> 'x-forwarded-for', 500)));
+    end if;
     -- Whoever sets it without set_context() only loses it.
-    if jsonb_typeof(v_context) <> 'object' or pg_column_size(v_context) > 4096 then
+    if jsonb_typeof(v_context) = 'object' and pg_column_size(v_context) <= 4096 then
+        request_id := coalesce(left(v_context ->> 'request_id', 200), request_id);
+        trace_id := coalesce(left(v_context ->> 'trace_id', 200), trace_id);
+        details := details || jsonb_strip_nulls(jsonb_build_object(
+            'context', nullif(v_context - '{request_id,trace_id}'::text[], '{}'::jsonb)));
+    else
         v_context := null;
     end if;
 
-    v_entry.actor_kind := 'system';
-    v_entry.actor_id := session_user::text;
     if v_claims is not null and session_user = 'authenticator' then
-        v_source := 'claims';
-        v_entry.actor_id := left(nullif(v_claims ->> 'sub', ''), 255);
-        v_entry.impersonator_id := left(case when v_entry.actor_id is not null then v_claims #>> '{act,sub}' end, 255);
-        v_entry.actor_kind := case
-            when v_entry.actor_id is null then 'service'
-            when v_entry.impersonator_id is null then 'user'
-            else 'impersonated'
-        end;
-    elsif nullif(v_context ->> 'actor_id', '') is not null then
-        -- An application's word for it: the actor is named, and the kind says that a service named it.
-        v_source := 'context';
-        v_entry.actor_id := left(v_context ->> 'actor_id', 255);
-        v_entry.actor_kind := 'service';
+        details := details || '{"actor_source": "claims"}';
+        actor_kind := 'service';
+        actor_id := left(nullif(v_claims ->> 'sub', ''), 255);
+        if actor_id is not null then
+            impersonator_id := left(v_claims #>> '{act,sub}', 255);
+            actor_kind := case when impersonator_id is null then 'user' else 'impersonated' end;
+        end if;
+        return;
     end if;
-
-    -- Here, current_user is the owner of the trigger function.
-    v_entry.database_role := coalesce(nullif(current_setting('role'), 'none'), session_user);
-    v_entry.request_id := left(coalesce(v_context ->> 'request_id', v_headers ->> 'x-request-id'), 200);
-    v_entry.trace_id := left(coalesce(
-        v_context ->> 'trace_id',
-        substring(v_headers ->> 'traceparent' from '^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}')), 200);
-    v_entry.ip_address := inet_client_addr();
-    v_entry.user_agent := left(v_headers ->> 'user-agent', 1000);
-    v_entry.details := jsonb_strip_nulls(jsonb_build_object(
-        'actor_source', v_source,
-        'session_user', session_user,
-        'application_name', nullif(current_setting('application_name'), ''),
-        'forwarded_for', left(v_headers ->> 'x-forwarded-for', 500),
-        'unverified_sub', case when v_source <> 'claims' then left(v_claims ->> 'sub', 255) end,
-        'context', nullif(v_context - '{request_id,trace_id}'::text[], '{}'::jsonb)));
-    return v_entry;
+    actor_kind := 'system';
+    actor_id := session_user::text;
+    if nullif(v_context ->> 'actor_id', '') is not null then
+        -- An application's word for it: the actor is named, and the kind says that a service named it.
+        details := details || '{"actor_source": "context"}';
+        actor_kind := 'service';
+        actor_id := left(v_context ->> 'actor_id', 255);
+    end if;
+    if v_claims is not null then
+        details := details || jsonb_strip_nulls(jsonb_build_object(
+            'unverified_sub', left(v_claims ->> 'sub', 255)));
+    end if;
 end;
 $$;
 
-ALTER FUNCTION pgtrail._change_context() OWNER TO pgtrail_owner;
+ALTER FUNCTION pgtrail._change_context(OUT actor_id text, OUT actor_kind text, OUT impersonator_id text, OUT database_role text, OUT details jsonb, OUT ip_address inet, OUT user_agent text, OUT request_id text, OUT trace_id text) OWNER TO pgtrail_owner;
 
 --
--- Name: FUNCTION _change_context(); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: FUNCTION _change_context(OUT actor_id text, OUT actor_kind text, OUT impersonator_id text, OUT database_role text, OUT details jsonb, OUT ip_address inet, OUT user_agent text, OUT request_id text, OUT trace_id text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail._change_context() IS 'Returns who makes a change, as far as the session tells, in the columns of an entry. actor_source in details is claims (the sub of a token that PostgREST verified; kind user, or impersonated with "act" of RFC 8693), context (what pgtrail.set_context() was told; kind service) or session (the login role; kind system).';
+COMMENT ON FUNCTION pgtrail._change_context(OUT actor_id text, OUT actor_kind text, OUT impersonator_id text, OUT database_role text, OUT details jsonb, OUT ip_address inet, OUT user_agent text, OUT request_id text, OUT trace_id text) IS 'Returns who makes a change, as far as the session tells, as columns of an entry. actor_source in details is claims (the sub of a token that PostgREST verified; kind user, or impersonated with "act" of RFC 8693), context (what pgtrail.set_context() was told; kind service) or session (the login role; kind system).';
+
+--
+-- Name: _changes_expression(pgtrail.tracked_table, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._changes_expression(tracked pgtrail.tracked_table, operation text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_version text := case _changes_expression.operation when 'DELETE' then 'old' else 'new' end;
+    v_groups text[];
+begin
+    with part as (
+        select attribute.attnum, attribute.attname as name,
+            attribute.attname = any ((_changes_expression.tracked).redacted) as redacted,
+            attribute.attnotnull as required,
+            coalesce(nullif(type.typbasetype, 0), type.oid) in ('json'::regtype, 'jsonb'::regtype) as is_json,
+            pgtrail._value_expression(type.oid, format('old.%I', attribute.attname)) as old_value,
+            pgtrail._value_expression(type.oid, format('new.%I', attribute.attname)) as new_value
+        from pg_catalog.pg_attribute as attribute
+        join pg_catalog.pg_type as type on type.oid = attribute.atttypid
+        where attribute.attrelid = (_changes_expression.tracked).relation
+            and attribute.attnum > 0
+            and not attribute.attisdropped
+            and attribute.attgenerated <> 'v'
+            and attribute.attname <> all ((_changes_expression.tracked).excluded)
+    ), side as (
+        select part.attnum, part.name, part.required and not part.is_json as required,
+            case when part.redacted then 'jsonb_build_object(''redacted'', true)'
+                else format(
+                    'jsonb_build_object(%L, %s)', v_version,
+                    case v_version when 'old' then part.old_value else part.new_value end)
+            end as value
+        from part
+    ), change as (
+        select part.attnum, format(
+            'case when row(old.%1$I)::record operator(pg_catalog.*<>) row(new.%1$I)::record '
+            'then jsonb_build_object(%1$L, %2$s) else ''{}'' end',
+            part.name,
+            case
+                when part.redacted then 'jsonb_build_object(''redacted'', true)'
+                -- A side that is absent is NULL; null is the null of JSON.
+                when part.is_json then format(
+                    'case when old.%1$I is null then ''{}'' else jsonb_build_object(''old'', %2$s) end '
+                    '|| case when new.%1$I is null then ''{}'' else jsonb_build_object(''new'', %3$s) end',
+                    part.name, part.old_value, part.new_value)
+                else format('jsonb_build_object(''old'', %s, ''new'', %s)', part.old_value, part.new_value)
+            end) as expression
+        from part
+    ), expression as (
+        select change.attnum, change.expression
+        from change
+        where _changes_expression.operation = 'UPDATE'
+        union all
+        select min(numbered.attnum), format(
+            'jsonb_build_object(%s)',
+            string_agg(format('%L, %s', numbered.name, numbered.value), ', ' order by numbered.attnum))
+        from (
+            select side.*, row_number() over (order by side.attnum) as number from side where side.required
+        ) as numbered
+        where _changes_expression.operation <> 'UPDATE'
+        group by numbered.number / 50
+        union all
+        select side.attnum, format(
+            'case when %s.%I is not distinct from null then ''{}'' else jsonb_build_object(%L, %s) end',
+            v_version, side.name, side.name, side.value)
+        from side
+        where _changes_expression.operation <> 'UPDATE' and not side.required
+    )
+    select array_agg(joined.expression order by joined.place) into v_groups
+    from (
+        select min(numbered.number) as place,
+            '(' || string_agg(numbered.expression, ' || ' order by numbered.number) || ')' as expression
+        from (
+            select expression.expression, row_number() over (order by expression.attnum) as number from expression
+        ) as numbered
+        group by numbered.number / 16
+    ) as joined;
+    return coalesce('(' || array_to_string(v_groups, ' || ') || ')', '''{}''::jsonb');
+end;
+$_$;
+
+ALTER FUNCTION pgtrail._changes_expression(tracked pgtrail.tracked_table, operation text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _changes_expression(tracked pgtrail.tracked_table, operation text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._changes_expression(tracked pgtrail.tracked_table, operation text) IS 'Returns the SQL expression of what an INSERT, UPDATE or DELETE changes, {"column": {"old", "new"}}, of the rows old and new.';
 
 --
 -- Name: _check_month(date); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -2796,6 +2671,36 @@ ALTER FUNCTION pgtrail._of_organisation(trail_name text, organisation_id uuid) O
 COMMENT ON FUNCTION pgtrail._of_organisation(trail_name text, organisation_id uuid) IS 'Returns the condition, as SQL over the row "entry" of a trail, under which it counts for an organisation. What has no organisation counts for the platform.';
 
 --
+-- Name: _organisation_expression(pgtrail.tracked_table, text); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail._organisation_expression(tracked pgtrail.tracked_table, version text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return coalesce(
+        (
+            select format('%s.%I', _organisation_expression.version, attribute.attname)
+            from pg_catalog.pg_attribute as attribute
+            where attribute.attrelid = (_organisation_expression.tracked).relation
+                and attribute.attname = (_organisation_expression.tracked).organisation_column
+                and attribute.atttypid = 'uuid'::regtype
+                and not attribute.attisdropped
+        ),
+        'null::uuid');
+end;
+$$;
+
+ALTER FUNCTION pgtrail._organisation_expression(tracked pgtrail.tracked_table, version text) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION _organisation_expression(tracked pgtrail.tracked_table, version text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail._organisation_expression(tracked pgtrail.tracked_table, version text) IS 'Returns the SQL expression of the tenant of a version of a row (new, old): NULL where the table names none.';
+
+--
 -- Name: _partition_is_due(text, regclass, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -3503,7 +3408,8 @@ begin
             from pg_catalog.pg_proc as maker
             where maker.pronamespace = 'pgtrail'::regnamespace
                 and maker.proname in (
-                    '_make_capture', '_capture_source', '_capture_query', '_key_expression', '_value_expression')
+                    '_make_capture', '_capture_source', '_capture_query', '_changes_expression', '_key_expression',
+                    '_organisation_expression', '_value_expression')
         ) || ' ' || _shape.relation::text || ' ' || coalesce(string_agg(
             format(
                 '%s %I %s', attribute.attnum, attribute.attname,
@@ -3752,7 +3658,7 @@ begin
     where own.oid = _value_expression.type;
 
     return case
-        when v_type.typlen > 0 then format('to_jsonb(%s)', _value_expression.value)
+        when v_type.typlen > 0 then _value_expression.value
         when v_type.oid = 'bytea'::regtype then format(
             $expression$case when octet_length(%1$s) <= 4096 then to_jsonb('\x' || encode(%1$s, 'hex'))
                 else pgtrail._shorten('\x' || encode(%1$s, 'hex')) end$expression$,
@@ -3770,7 +3676,7 @@ ALTER FUNCTION pgtrail._value_expression(type oid, value text) OWNER TO pgtrail_
 -- Name: FUNCTION _value_expression(type oid, value text); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-COMMENT ON FUNCTION pgtrail._value_expression(type oid, value text) IS 'Returns the SQL expression that renders a value of a type as captured: JSON, bytea as hex, and what is longer than 8,192 bytes as text shortened.';
+COMMENT ON FUNCTION pgtrail._value_expression(type oid, value text) IS 'Returns the SQL expression of a value of a type as jsonb_build_object() is to take it to be captured: as it is, bytea as hex, and what is longer than 8,192 bytes as text shortened.';
 
 --
 -- Name: apply_retention(timestamp with time zone, boolean); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -6199,35 +6105,74 @@ CREATE FUNCTION pgtrail.tg_05f25c3cbe49__capture() RETURNS trigger
     AS $$
 #variable_conflict use_column
 declare
-    v_generic bool := false;
+    v_way text := 'set';
     v_operation text;
+    v_context record;
+    v_organisation uuid;
+    v_key text;
+    v_changes jsonb;
 begin
     if tg_op <> 'TRUNCATE' then
         begin
-            if (select class.relnatts from pg_catalog.pg_class as class where class.oid = tg_relid) <> 4 then
+            if pg_describe_object('pg_class'::regclass, tg_relid, 5) is not null then
                 raise undefined_column;
             end if;
-            if tg_op = 'DELETE' then
-                perform coalesce(old.organisation_id, null::uuid), coalesce(old.user_id, null::text), coalesce(old.role, null::text), coalesce(old.created_at, null::timestamp with time zone) from old_rows as old where false;
+            if tg_op = 'INSERT' then
+                select new.organisation_id, new.user_id, new.role, new.created_at into strict new from new_rows as new where true or row(coalesce(new.organisation_id, null::uuid), coalesce(new.user_id, null::text), coalesce(new.role, null::text), coalesce(new.created_at, null::timestamp with time zone)) is null;
+                v_way := 'row';
+                v_organisation := new.organisation_id;
+                v_key := jsonb_build_array(new.organisation_id, new.user_id, new.role)::text;
+                v_changes := ((jsonb_build_object('organisation_id', jsonb_build_object('new', new.organisation_id), 'user_id', jsonb_build_object('new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end), 'role', jsonb_build_object('new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end), 'created_at', jsonb_build_object('new', new.created_at))));
+            elsif tg_op = 'DELETE' then
+                select old.organisation_id, old.user_id, old.role, old.created_at into strict old from old_rows as old where true or row(coalesce(old.organisation_id, null::uuid), coalesce(old.user_id, null::text), coalesce(old.role, null::text), coalesce(old.created_at, null::timestamp with time zone)) is null;
+                v_way := 'row';
+                v_organisation := old.organisation_id;
+                v_key := jsonb_build_array(old.organisation_id, old.user_id, old.role)::text;
+                v_changes := ((jsonb_build_object('organisation_id', jsonb_build_object('old', old.organisation_id), 'user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end), 'role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end), 'created_at', jsonb_build_object('old', old.created_at))));
             else
-                perform coalesce(new.organisation_id, null::uuid), coalesce(new.user_id, null::text), coalesce(new.role, null::text), coalesce(new.created_at, null::timestamp with time zone) from new_rows as new where false;
-            end if;
-            -- Rare, so not worth a plan kept for it.
-            if tg_op = 'UPDATE' then
-                v_generic := (select array_agg(jsonb_build_array(old.organisation_id, old.user_id, old.role)::text) from old_rows as old) <> (select array_agg(jsonb_build_array(new.organisation_id, new.user_id, new.role)::text) from new_rows as new);
+                select new.organisation_id, new.user_id, new.role, new.created_at into strict new from new_rows as new where true or row(coalesce(new.organisation_id, null::uuid), coalesce(new.user_id, null::text), coalesce(new.role, null::text), coalesce(new.created_at, null::timestamp with time zone)) is null;
+                select old.organisation_id, old.user_id, old.role, old.created_at into strict old from old_rows as old where true or row(coalesce(old.organisation_id, null::uuid), coalesce(old.user_id, null::text), coalesce(old.role, null::text), coalesce(old.created_at, null::timestamp with time zone)) is null;
+                v_way := 'row';
+                v_organisation := new.organisation_id;
+                v_key := jsonb_build_array(new.organisation_id, new.user_id, new.role)::text;
+                v_changes := ((case when row(old.organisation_id)::record operator(pg_catalog.*<>) row(new.organisation_id)::record then jsonb_build_object('organisation_id', jsonb_build_object('old', old.organisation_id, 'new', new.organisation_id)) else '{}' end || case when row(old.user_id)::record operator(pg_catalog.*<>) row(new.user_id)::record then jsonb_build_object('user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end, 'new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end)) else '{}' end || case when row(old.role)::record operator(pg_catalog.*<>) row(new.role)::record then jsonb_build_object('role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end, 'new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', old.created_at, 'new', new.created_at)) else '{}' end));
+                if jsonb_build_array(old.organisation_id, old.user_id, old.role)::text is distinct from v_key then
+                    v_way := 'generic';
+                elsif v_changes = '{}' then
+                    return null;
+                end if;
             end if;
         exception
-            -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
             when others then
-                v_generic := true;
+                -- No row (no_data_found), or several (too_many_rows), unless a cast of a column raised it.
+                if v_way = 'set' and sqlstate = 'P0002' then
+                    return null;
+                -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
+                elsif v_way = 'row' or sqlstate <> 'P0003' then
+                    v_way := 'generic';
+                end if;
         end;
     end if;
-    if v_generic then
+    if v_way = 'set' and tg_op = 'UPDATE' then
+        if (select array_agg(jsonb_build_array(old.organisation_id, old.user_id, old.role)::text) from old_rows as old) <> (select array_agg(jsonb_build_array(new.organisation_id, new.user_id, new.role)::text) from new_rows as new) then
+            v_way := 'generic';
+        end if;
+    end if;
+    if v_way = 'row' then
+        v_context := pgtrail._change_context();
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        values (
+            pgtrail.uuid7(), coalesce(v_organisation, '00000000-0000-0000-0000-000000000000'),
+            v_context.actor_id, v_context.actor_kind, v_context.impersonator_id, v_context.database_role,
+            'organisation_members' || case tg_op when 'INSERT' then '.inserted' when 'UPDATE' then '.updated' else '.deleted' end,
+            'public.organisation_members', case when octet_length(v_key) > 500 then pgtrail._entity_id(v_key) else v_key end,
+            case when pg_column_size(v_changes) > 65000 then pgtrail._shorten_changes(v_changes) else v_changes end,
+            v_context.details, v_context.ip_address, v_context.user_agent, v_context.request_id, v_context.trace_id);
+    elsif v_way = 'generic' then
         foreach v_operation in array case tg_op when 'UPDATE' then array['REKEYED FROM', 'UPDATE', 'REKEYED TO'] else array[tg_op] end loop
-            execute 'insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ' || pgtrail._query_of('public.organisation_members', v_operation) using old, new;
+            execute 'insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ' || pgtrail._query_of('public.organisation_members', v_operation);
         end loop;
-    elsif tg_op = 'INSERT' then
-        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+    elsif tg_op = 'INSERT' then insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
             change.action, 'public.organisation_members' as entity_type,
@@ -6238,9 +6183,7 @@ begin
             context.details || change.details as details,
             context.ip_address, context.user_agent, context.request_id, context.trace_id
         from pgtrail._change_context() as context
-        cross join (select pgtrail.uuid7() as id, new.organisation_id as organisation_id, 'organisation_members.inserted' as action, jsonb_build_array(new.organisation_id, new.user_id, new.role)::text as key, (case when new.organisation_id is not distinct from null then '{}' else jsonb_build_object('organisation_id', jsonb_build_object('new', to_jsonb(new.organisation_id))) end || case when new.user_id is not distinct from null then '{}' else jsonb_build_object('user_id', jsonb_build_object('new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end)) end || case when new.role is not distinct from null then '{}' else jsonb_build_object('role', jsonb_build_object('new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end)) end || case when new.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('new', to_jsonb(new.created_at))) end) as changes, '{}'::jsonb as details from new_rows as new) as change;
-    elsif tg_op = 'UPDATE' then
-        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        cross join (select pgtrail.uuid7() as id, new.organisation_id as organisation_id, 'organisation_members.inserted' as action, jsonb_build_array(new.organisation_id, new.user_id, new.role)::text as key, ((jsonb_build_object('organisation_id', jsonb_build_object('new', new.organisation_id), 'user_id', jsonb_build_object('new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end), 'role', jsonb_build_object('new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end), 'created_at', jsonb_build_object('new', new.created_at)))) as changes, '{}'::jsonb as details from new_rows as new) as change; elsif tg_op = 'UPDATE' then insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
             change.action, 'public.organisation_members' as entity_type,
@@ -6251,9 +6194,7 @@ begin
             context.details || change.details as details,
             context.ip_address, context.user_agent, context.request_id, context.trace_id
         from pgtrail._change_context() as context
-        cross join (select diff.* from (select pgtrail.uuid7() as id, new.organisation_id as organisation_id, 'organisation_members.updated' as action, jsonb_build_array(new.organisation_id, new.user_id, new.role)::text as key, (case when row(old.organisation_id)::record operator(pg_catalog.*<>) row(new.organisation_id)::record then jsonb_build_object('organisation_id', jsonb_build_object('old', to_jsonb(old.organisation_id), 'new', to_jsonb(new.organisation_id))) else '{}' end || case when row(old.user_id)::record operator(pg_catalog.*<>) row(new.user_id)::record then jsonb_build_object('user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end, 'new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end)) else '{}' end || case when row(old.role)::record operator(pg_catalog.*<>) row(new.role)::record then jsonb_build_object('role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end, 'new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at), 'new', to_jsonb(new.created_at))) else '{}' end) as changes, '{}'::jsonb as details from (select row_number() over () as "pgtrail number", * from old_rows) as old join (select row_number() over () as "pgtrail number", * from new_rows) as new using ("pgtrail number") where not (jsonb_build_array(old.organisation_id, old.user_id, old.role)::text is distinct from jsonb_build_array(new.organisation_id, new.user_id, new.role)::text)) as diff where diff.changes <> '{}') as change;
-    elsif tg_op = 'DELETE' then
-        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        cross join (select diff.* from (select pgtrail.uuid7() as id, new.organisation_id as organisation_id, 'organisation_members.updated' as action, jsonb_build_array(new.organisation_id, new.user_id, new.role)::text as key, ((case when row(old.organisation_id)::record operator(pg_catalog.*<>) row(new.organisation_id)::record then jsonb_build_object('organisation_id', jsonb_build_object('old', old.organisation_id, 'new', new.organisation_id)) else '{}' end || case when row(old.user_id)::record operator(pg_catalog.*<>) row(new.user_id)::record then jsonb_build_object('user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end, 'new', case when octet_length(new.user_id::text) <= 8192 then to_jsonb(new.user_id) else pgtrail._shorten(new.user_id::text) end)) else '{}' end || case when row(old.role)::record operator(pg_catalog.*<>) row(new.role)::record then jsonb_build_object('role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end, 'new', case when octet_length(new.role::text) <= 8192 then to_jsonb(new.role) else pgtrail._shorten(new.role::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', old.created_at, 'new', new.created_at)) else '{}' end)) as changes, '{}'::jsonb as details from (select row_number() over () as "pgtrail number", * from old_rows) as old join (select row_number() over () as "pgtrail number", * from new_rows) as new using ("pgtrail number") where not (jsonb_build_array(old.organisation_id, old.user_id, old.role)::text is distinct from jsonb_build_array(new.organisation_id, new.user_id, new.role)::text) offset 0) as diff where diff.changes <> '{}') as change; elsif tg_op = 'DELETE' then insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
             change.action, 'public.organisation_members' as entity_type,
@@ -6264,8 +6205,7 @@ begin
             context.details || change.details as details,
             context.ip_address, context.user_agent, context.request_id, context.trace_id
         from pgtrail._change_context() as context
-        cross join (select pgtrail.uuid7() as id, old.organisation_id as organisation_id, 'organisation_members.deleted' as action, jsonb_build_array(old.organisation_id, old.user_id, old.role)::text as key, (case when old.organisation_id is not distinct from null then '{}' else jsonb_build_object('organisation_id', jsonb_build_object('old', to_jsonb(old.organisation_id))) end || case when old.user_id is not distinct from null then '{}' else jsonb_build_object('user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end)) end || case when old.role is not distinct from null then '{}' else jsonb_build_object('role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end)) end || case when old.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at))) end) as changes, '{}'::jsonb as details from old_rows as old) as change;
-    else
+        cross join (select pgtrail.uuid7() as id, old.organisation_id as organisation_id, 'organisation_members.deleted' as action, jsonb_build_array(old.organisation_id, old.user_id, old.role)::text as key, ((jsonb_build_object('organisation_id', jsonb_build_object('old', old.organisation_id), 'user_id', jsonb_build_object('old', case when octet_length(old.user_id::text) <= 8192 then to_jsonb(old.user_id) else pgtrail._shorten(old.user_id::text) end), 'role', jsonb_build_object('old', case when octet_length(old.role::text) <= 8192 then to_jsonb(old.role) else pgtrail._shorten(old.role::text) end), 'created_at', jsonb_build_object('old', old.created_at)))) as changes, '{}'::jsonb as details from old_rows as old) as change; else
         insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
@@ -6307,35 +6247,74 @@ CREATE FUNCTION pgtrail.tg_81e19b6f1116__capture() RETURNS trigger
     AS $$
 #variable_conflict use_column
 declare
-    v_generic bool := false;
+    v_way text := 'set';
     v_operation text;
+    v_context record;
+    v_organisation uuid;
+    v_key text;
+    v_changes jsonb;
 begin
     if tg_op <> 'TRUNCATE' then
         begin
-            if (select class.relnatts from pg_catalog.pg_class as class where class.oid = tg_relid) <> 3 then
+            if pg_describe_object('pg_class'::regclass, tg_relid, 4) is not null then
                 raise undefined_column;
             end if;
-            if tg_op = 'DELETE' then
-                perform coalesce(old.id, null::uuid), coalesce(old.name, null::text), coalesce(old.created_at, null::timestamp with time zone) from old_rows as old where false;
+            if tg_op = 'INSERT' then
+                select new.id, new.name, new.created_at into strict new from new_rows as new where true or row(coalesce(new.id, null::uuid), coalesce(new.name, null::text), coalesce(new.created_at, null::timestamp with time zone)) is null;
+                v_way := 'row';
+                v_organisation := new.id;
+                v_key := new.id::text;
+                v_changes := ((jsonb_build_object('id', jsonb_build_object('new', new.id), 'name', jsonb_build_object('new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end), 'created_at', jsonb_build_object('new', new.created_at))));
+            elsif tg_op = 'DELETE' then
+                select old.id, old.name, old.created_at into strict old from old_rows as old where true or row(coalesce(old.id, null::uuid), coalesce(old.name, null::text), coalesce(old.created_at, null::timestamp with time zone)) is null;
+                v_way := 'row';
+                v_organisation := old.id;
+                v_key := old.id::text;
+                v_changes := ((jsonb_build_object('id', jsonb_build_object('old', old.id), 'name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end), 'created_at', jsonb_build_object('old', old.created_at))));
             else
-                perform coalesce(new.id, null::uuid), coalesce(new.name, null::text), coalesce(new.created_at, null::timestamp with time zone) from new_rows as new where false;
-            end if;
-            -- Rare, so not worth a plan kept for it.
-            if tg_op = 'UPDATE' then
-                v_generic := (select array_agg(old.id::text) from old_rows as old) <> (select array_agg(new.id::text) from new_rows as new);
+                select new.id, new.name, new.created_at into strict new from new_rows as new where true or row(coalesce(new.id, null::uuid), coalesce(new.name, null::text), coalesce(new.created_at, null::timestamp with time zone)) is null;
+                select old.id, old.name, old.created_at into strict old from old_rows as old where true or row(coalesce(old.id, null::uuid), coalesce(old.name, null::text), coalesce(old.created_at, null::timestamp with time zone)) is null;
+                v_way := 'row';
+                v_organisation := new.id;
+                v_key := new.id::text;
+                v_changes := ((case when row(old.id)::record operator(pg_catalog.*<>) row(new.id)::record then jsonb_build_object('id', jsonb_build_object('old', old.id, 'new', new.id)) else '{}' end || case when row(old.name)::record operator(pg_catalog.*<>) row(new.name)::record then jsonb_build_object('name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end, 'new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', old.created_at, 'new', new.created_at)) else '{}' end));
+                if old.id::text is distinct from v_key then
+                    v_way := 'generic';
+                elsif v_changes = '{}' then
+                    return null;
+                end if;
             end if;
         exception
-            -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
             when others then
-                v_generic := true;
+                -- No row (no_data_found), or several (too_many_rows), unless a cast of a column raised it.
+                if v_way = 'set' and sqlstate = 'P0002' then
+                    return null;
+                -- The table was altered since: it is captured as it is now. refresh_tracking() makes that fast again.
+                elsif v_way = 'row' or sqlstate <> 'P0003' then
+                    v_way := 'generic';
+                end if;
         end;
     end if;
-    if v_generic then
+    if v_way = 'set' and tg_op = 'UPDATE' then
+        if (select array_agg(old.id::text) from old_rows as old) <> (select array_agg(new.id::text) from new_rows as new) then
+            v_way := 'generic';
+        end if;
+    end if;
+    if v_way = 'row' then
+        v_context := pgtrail._change_context();
+        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        values (
+            pgtrail.uuid7(), coalesce(v_organisation, '00000000-0000-0000-0000-000000000000'),
+            v_context.actor_id, v_context.actor_kind, v_context.impersonator_id, v_context.database_role,
+            'organisations' || case tg_op when 'INSERT' then '.inserted' when 'UPDATE' then '.updated' else '.deleted' end,
+            'public.organisations', case when octet_length(v_key) > 500 then pgtrail._entity_id(v_key) else v_key end,
+            case when pg_column_size(v_changes) > 65000 then pgtrail._shorten_changes(v_changes) else v_changes end,
+            v_context.details, v_context.ip_address, v_context.user_agent, v_context.request_id, v_context.trace_id);
+    elsif v_way = 'generic' then
         foreach v_operation in array case tg_op when 'UPDATE' then array['REKEYED FROM', 'UPDATE', 'REKEYED TO'] else array[tg_op] end loop
-            execute 'insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ' || pgtrail._query_of('public.organisations', v_operation) using old, new;
+            execute 'insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id) ' || pgtrail._query_of('public.organisations', v_operation);
         end loop;
-    elsif tg_op = 'INSERT' then
-        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+    elsif tg_op = 'INSERT' then insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
             change.action, 'public.organisations' as entity_type,
@@ -6346,9 +6325,7 @@ begin
             context.details || change.details as details,
             context.ip_address, context.user_agent, context.request_id, context.trace_id
         from pgtrail._change_context() as context
-        cross join (select pgtrail.uuid7() as id, new.id as organisation_id, 'organisations.inserted' as action, new.id::text as key, (case when new.id is not distinct from null then '{}' else jsonb_build_object('id', jsonb_build_object('new', to_jsonb(new.id))) end || case when new.name is not distinct from null then '{}' else jsonb_build_object('name', jsonb_build_object('new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end)) end || case when new.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('new', to_jsonb(new.created_at))) end) as changes, '{}'::jsonb as details from new_rows as new) as change;
-    elsif tg_op = 'UPDATE' then
-        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        cross join (select pgtrail.uuid7() as id, new.id as organisation_id, 'organisations.inserted' as action, new.id::text as key, ((jsonb_build_object('id', jsonb_build_object('new', new.id), 'name', jsonb_build_object('new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end), 'created_at', jsonb_build_object('new', new.created_at)))) as changes, '{}'::jsonb as details from new_rows as new) as change; elsif tg_op = 'UPDATE' then insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
             change.action, 'public.organisations' as entity_type,
@@ -6359,9 +6336,7 @@ begin
             context.details || change.details as details,
             context.ip_address, context.user_agent, context.request_id, context.trace_id
         from pgtrail._change_context() as context
-        cross join (select diff.* from (select pgtrail.uuid7() as id, new.id as organisation_id, 'organisations.updated' as action, new.id::text as key, (case when row(old.id)::record operator(pg_catalog.*<>) row(new.id)::record then jsonb_build_object('id', jsonb_build_object('old', to_jsonb(old.id), 'new', to_jsonb(new.id))) else '{}' end || case when row(old.name)::record operator(pg_catalog.*<>) row(new.name)::record then jsonb_build_object('name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end, 'new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at), 'new', to_jsonb(new.created_at))) else '{}' end) as changes, '{}'::jsonb as details from (select row_number() over () as "pgtrail number", * from old_rows) as old join (select row_number() over () as "pgtrail number", * from new_rows) as new using ("pgtrail number") where not (old.id::text is distinct from new.id::text)) as diff where diff.changes <> '{}') as change;
-    elsif tg_op = 'DELETE' then
-        insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
+        cross join (select diff.* from (select pgtrail.uuid7() as id, new.id as organisation_id, 'organisations.updated' as action, new.id::text as key, ((case when row(old.id)::record operator(pg_catalog.*<>) row(new.id)::record then jsonb_build_object('id', jsonb_build_object('old', old.id, 'new', new.id)) else '{}' end || case when row(old.name)::record operator(pg_catalog.*<>) row(new.name)::record then jsonb_build_object('name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end, 'new', case when octet_length(new.name::text) <= 8192 then to_jsonb(new.name) else pgtrail._shorten(new.name::text) end)) else '{}' end || case when row(old.created_at)::record operator(pg_catalog.*<>) row(new.created_at)::record then jsonb_build_object('created_at', jsonb_build_object('old', old.created_at, 'new', new.created_at)) else '{}' end)) as changes, '{}'::jsonb as details from (select row_number() over () as "pgtrail number", * from old_rows) as old join (select row_number() over () as "pgtrail number", * from new_rows) as new using ("pgtrail number") where not (old.id::text is distinct from new.id::text) offset 0) as diff where diff.changes <> '{}') as change; elsif tg_op = 'DELETE' then insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
             change.action, 'public.organisations' as entity_type,
@@ -6372,8 +6347,7 @@ begin
             context.details || change.details as details,
             context.ip_address, context.user_agent, context.request_id, context.trace_id
         from pgtrail._change_context() as context
-        cross join (select pgtrail.uuid7() as id, old.id as organisation_id, 'organisations.deleted' as action, old.id::text as key, (case when old.id is not distinct from null then '{}' else jsonb_build_object('id', jsonb_build_object('old', to_jsonb(old.id))) end || case when old.name is not distinct from null then '{}' else jsonb_build_object('name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end)) end || case when old.created_at is not distinct from null then '{}' else jsonb_build_object('created_at', jsonb_build_object('old', to_jsonb(old.created_at))) end) as changes, '{}'::jsonb as details from old_rows as old) as change;
-    else
+        cross join (select pgtrail.uuid7() as id, old.id as organisation_id, 'organisations.deleted' as action, old.id::text as key, ((jsonb_build_object('id', jsonb_build_object('old', old.id), 'name', jsonb_build_object('old', case when octet_length(old.name::text) <= 8192 then to_jsonb(old.name) else pgtrail._shorten(old.name::text) end), 'created_at', jsonb_build_object('old', old.created_at)))) as changes, '{}'::jsonb as details from old_rows as old) as change; else
         insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, database_role, action, entity_type, entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
         select change.id, coalesce(change.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id,
             context.actor_id, context.actor_kind, context.impersonator_id, context.database_role,
@@ -6697,6 +6671,39 @@ ALTER FUNCTION pgtrail.unwatch_tracked_tables() OWNER TO pgtrail_owner;
 COMMENT ON FUNCTION pgtrail.unwatch_tracked_tables() IS 'Takes back pgtrail.watch_tracked_tables(). Raises 42501 for a role that does not own the event trigger.';
 
 --
+-- Name: uuid7(timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.uuid7(at timestamp with time zone DEFAULT clock_timestamp()) RETURNS uuid
+    LANGUAGE plpgsql STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case
+        when uuid7.at >= timestamptz '1970-01-01 00:00:00+00' and uuid7.at < timestamptz '10889-01-01 00:00:00+00'
+        then encode(
+            overlay(
+                uuid_send(gen_random_uuid())
+                placing int8send(
+                    ((extract(epoch from uuid7.at) * 1000000)::bigint / 1000 << 16)
+                    | 28672
+                    | (((extract(epoch from uuid7.at) * 1000000)::bigint % 1000 << 12) / 1000))
+                from 1),
+            'hex')::uuid
+        else pgtrail._refuse_time(uuid7.at)
+    end;
+end;
+$$;
+
+ALTER FUNCTION pgtrail.uuid7(at timestamp with time zone) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION uuid7(at timestamp with time zone); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.uuid7(at timestamp with time zone) IS 'Makes a UUIDv7 (RFC 9562) of the given time, which must lie between 1970 and the year 10889 (else 22008). Ids of one process sort by time to about a quarter of a microsecond.';
+
+--
 -- Name: uuid7_floor(timestamp with time zone); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -6722,6 +6729,28 @@ ALTER FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) OWNER TO pgtrail
 --
 
 COMMENT ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) IS 'Returns the smallest UUIDv7 whose time is not before the given time: the bound of partitions, date filters and purges. Times that no UUIDv7 has (before 1970, infinity) give the nearest one that has.';
+
+--
+-- Name: uuid7_time(uuid); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+CREATE FUNCTION pgtrail.uuid7_time(id uuid) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return to_timestamp(
+        ('x' || encode(substr(uuid_send(uuid7_time.id), 1, 6), 'hex'))::bit(48)::bigint / 1000.0::float8);
+end;
+$$;
+
+ALTER FUNCTION pgtrail.uuid7_time(id uuid) OWNER TO pgtrail_owner;
+
+--
+-- Name: FUNCTION uuid7_time(id uuid); Type: COMMENT; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+COMMENT ON FUNCTION pgtrail.uuid7_time(id uuid) IS 'Returns the time of a UUIDv7 (RFC 9562), to the millisecond. Of any other UUID the result means nothing.';
 
 --
 -- Name: verify(regclass); Type: FUNCTION; Schema: pgtrail; Owner: pgtrail_owner
@@ -9080,6 +9109,171 @@ COMMENT ON COLUMN pgtrail.unsealable_entry.reason IS 'Its message.';
 COMMENT ON COLUMN pgtrail.unsealable_entry.found_at IS 'When.';
 
 --
+-- Name: audit_log; Type: TABLE; Schema: public; Owner: pgtrail_owner
+--
+
+CREATE TABLE public.audit_log (
+    id uuid DEFAULT pgtrail.uuid7() NOT NULL,
+    occurred_at timestamp with time zone GENERATED ALWAYS AS (pgtrail.uuid7_time(id)) STORED,
+    organisation_id uuid NOT NULL,
+    actor_id pgtrail.actor_id,
+    actor_kind pgtrail.actor_kind DEFAULT 'service'::text NOT NULL,
+    impersonator_id pgtrail.actor_id,
+    database_role text DEFAULT CURRENT_USER NOT NULL,
+    action pgtrail.action NOT NULL,
+    entity_type pgtrail.entity_type,
+    entity_id pgtrail.entity_id,
+    changes pgtrail.document,
+    details pgtrail.document,
+    ip_address inet,
+    user_agent pgtrail.user_agent,
+    request_id pgtrail.request_id,
+    trace_id pgtrail.trace_id,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    era smallint DEFAULT 0 NOT NULL,
+    tx_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    erasure_salt uuid DEFAULT gen_random_uuid(),
+    CONSTRAINT actor_fits_its_kind CHECK (
+CASE actor_kind
+    WHEN 'user'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NULL))
+    WHEN 'impersonated'::text THEN ((actor_id IS NOT NULL) AND (impersonator_id IS NOT NULL))
+    ELSE (impersonator_id IS NULL)
+END),
+    CONSTRAINT entity_id_has_a_type CHECK (((entity_id IS NULL) OR (entity_type IS NOT NULL))),
+    CONSTRAINT event_is_not_in_the_future CHECK ((occurred_at <= (recorded_at + '00:05:00'::interval))),
+    CONSTRAINT id_is_uuid_v7 CHECK (((get_byte(uuid_send(id), 6) >> 4) = 7))
+)
+PARTITION BY RANGE (id);
+
+ALTER TABLE public.audit_log OWNER TO pgtrail_owner;
+
+--
+-- Name: TABLE audit_log; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON TABLE public.audit_log IS 'General audit log: one row an event, append-only. Write with record_audit_event, read with get_audit_log.';
+
+--
+-- Name: COLUMN audit_log.id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.id IS 'UUIDv7 of the time of the event. The same id sent again is the same entry.';
+
+--
+-- Name: COLUMN audit_log.occurred_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.occurred_at IS 'Time of the event, taken from the id, to the millisecond.';
+
+--
+-- Name: COLUMN audit_log.organisation_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.organisation_id IS 'Tenant. The all-zero platform organisation for events of no single one.';
+
+--
+-- Name: COLUMN audit_log.actor_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.actor_id IS 'Who did it, as the identity provider names them.';
+
+--
+-- Name: COLUMN audit_log.actor_kind; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.actor_kind IS 'user, service, system or impersonated.';
+
+--
+-- Name: COLUMN audit_log.impersonator_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.impersonator_id IS 'Who acted in the name of actor_id.';
+
+--
+-- Name: COLUMN audit_log.database_role; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.database_role IS 'Database role that wrote the entry. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.action; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.action IS 'What happened, such as certificate.renewed.';
+
+--
+-- Name: COLUMN audit_log.entity_type; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.entity_type IS 'Kind of the thing it happened to.';
+
+--
+-- Name: COLUMN audit_log.entity_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.entity_id IS 'Identifier of the thing it happened to.';
+
+--
+-- Name: COLUMN audit_log.changes; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.changes IS 'What changed, as {"column": {"old": ..., "new": ...}}. Erasable.';
+
+--
+-- Name: COLUMN audit_log.details; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.details IS 'Anything else worth keeping. Erasable.';
+
+--
+-- Name: COLUMN audit_log.ip_address; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.ip_address IS 'Address of the client. Erasable.';
+
+--
+-- Name: COLUMN audit_log.user_agent; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.user_agent IS 'User agent of the client. Erasable.';
+
+--
+-- Name: COLUMN audit_log.request_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.request_id IS 'Identifier of the request.';
+
+--
+-- Name: COLUMN audit_log.trace_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.trace_id IS 'Identifier of the distributed trace.';
+
+--
+-- Name: COLUMN audit_log.recorded_at; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.recorded_at IS 'When the database learned of the event. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.era; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.era IS 'Raised after a restore into another cluster. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.tx_id; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.tx_id IS 'Transaction that wrote the entry. Set by the database.';
+
+--
+-- Name: COLUMN audit_log.erasure_salt; Type: COMMENT; Schema: public; Owner: pgtrail_owner
+--
+
+COMMENT ON COLUMN public.audit_log.erasure_salt IS 'Salt of the commitments to erasable columns; gone after an erasure. Set by the database.';
+
+--
 -- Name: badge_evaluation_logs; Type: TABLE; Schema: public; Owner: pgtrail_owner
 --
 
@@ -10345,122 +10539,16 @@ REVOKE ALL ON FUNCTION pgtrail._capture_query(tracked pgtrail.tracked_table, ope
 REVOKE ALL ON FUNCTION pgtrail._capture_source(tracked pgtrail.tracked_table) FROM PUBLIC;
 
 --
--- Name: FUNCTION uuid7(at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: FUNCTION _change_context(OUT actor_id text, OUT actor_kind text, OUT impersonator_id text, OUT database_role text, OUT details jsonb, OUT ip_address inet, OUT user_agent text, OUT request_id text, OUT trace_id text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-REVOKE ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO authenticated;
-GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO service_role;
-GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO pgtrail_auditor;
+REVOKE ALL ON FUNCTION pgtrail._change_context(OUT actor_id text, OUT actor_kind text, OUT impersonator_id text, OUT database_role text, OUT details jsonb, OUT ip_address inet, OUT user_agent text, OUT request_id text, OUT trace_id text) FROM PUBLIC;
 
 --
--- Name: FUNCTION uuid7_time(id uuid); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+-- Name: FUNCTION _changes_expression(tracked pgtrail.tracked_table, operation text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
-REVOKE ALL ON FUNCTION pgtrail.uuid7_time(id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO authenticated;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO service_role;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_auditor;
-GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_purger;
-
---
--- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT SELECT,DELETE,UPDATE ON TABLE public.audit_log TO pgtrail_purger;
-GRANT SELECT ON TABLE public.audit_log TO authenticated;
-GRANT SELECT ON TABLE public.audit_log TO service_role;
-GRANT SELECT ON TABLE public.audit_log TO pgtrail_auditor;
-
---
--- Name: COLUMN audit_log.id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.organisation_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(organisation_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.actor_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(actor_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.actor_kind; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(actor_kind) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.impersonator_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(impersonator_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.action; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(action) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.entity_type; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(entity_type) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.entity_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(entity_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.changes; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(changes) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.details; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(details) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.ip_address; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(ip_address) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.user_agent; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(user_agent) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.request_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(request_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: COLUMN audit_log.trace_id; Type: ACL; Schema: public; Owner: pgtrail_owner
---
-
-GRANT INSERT(trace_id) ON TABLE public.audit_log TO service_role;
-
---
--- Name: FUNCTION _change_context(); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
---
-
-REVOKE ALL ON FUNCTION pgtrail._change_context() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pgtrail._changes_expression(tracked pgtrail.tracked_table, operation text) FROM PUBLIC;
 
 --
 -- Name: FUNCTION _check_month(month date); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -10658,6 +10746,12 @@ REVOKE ALL ON FUNCTION pgtrail._months(trail_name text, from_at timestamp with t
 --
 
 REVOKE ALL ON FUNCTION pgtrail._of_organisation(trail_name text, organisation_id uuid) FROM PUBLIC;
+
+--
+-- Name: FUNCTION _organisation_expression(tracked pgtrail.tracked_table, version text); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail._organisation_expression(tracked pgtrail.tracked_table, version text) FROM PUBLIC;
 
 --
 -- Name: FUNCTION _partition_is_due(trail_name text, partition regclass, month timestamp with time zone, as_of timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -11104,6 +11198,15 @@ REVOKE ALL ON FUNCTION pgtrail.untrack(target regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pgtrail.unwatch_tracked_tables() FROM PUBLIC;
 
 --
+-- Name: FUNCTION uuid7(at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION pgtrail.uuid7(at timestamp with time zone) TO pgtrail_auditor;
+
+--
 -- Name: FUNCTION uuid7_floor(at timestamp with time zone); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
 --
 
@@ -11111,6 +11214,16 @@ REVOKE ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) FROM PUB
 GRANT ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION pgtrail.uuid7_floor(at timestamp with time zone) TO pgtrail_auditor;
+
+--
+-- Name: FUNCTION uuid7_time(id uuid); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
+--
+
+REVOKE ALL ON FUNCTION pgtrail.uuid7_time(id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO authenticated;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO service_role;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_auditor;
+GRANT ALL ON FUNCTION pgtrail.uuid7_time(id uuid) TO pgtrail_purger;
 
 --
 -- Name: FUNCTION verify(trail regclass); Type: ACL; Schema: pgtrail; Owner: pgtrail_owner
@@ -11367,6 +11480,99 @@ GRANT SELECT ON TABLE pgtrail.trail TO pgtrail_auditor;
 --
 
 GRANT SELECT ON TABLE pgtrail.unsealable_entry TO pgtrail_auditor;
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT SELECT,DELETE,UPDATE ON TABLE public.audit_log TO pgtrail_purger;
+GRANT SELECT ON TABLE public.audit_log TO authenticated;
+GRANT SELECT ON TABLE public.audit_log TO service_role;
+GRANT SELECT ON TABLE public.audit_log TO pgtrail_auditor;
+
+--
+-- Name: COLUMN audit_log.id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.organisation_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(organisation_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.actor_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(actor_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.actor_kind; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(actor_kind) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.impersonator_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(impersonator_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(action) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.entity_type; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(entity_type) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.entity_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(entity_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.changes; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(changes) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.details; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(details) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.ip_address; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(ip_address) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.user_agent; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(user_agent) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(request_id) ON TABLE public.audit_log TO service_role;
+
+--
+-- Name: COLUMN audit_log.trace_id; Type: ACL; Schema: public; Owner: pgtrail_owner
+--
+
+GRANT INSERT(trace_id) ON TABLE public.audit_log TO service_role;
 
 --
 -- Name: TABLE badge_evaluation_logs; Type: ACL; Schema: public; Owner: pgtrail_owner

@@ -347,6 +347,160 @@ async function refresh(): Promise<void> {
   await database.superuser.query("select pgtrail.refresh_tracking()");
 }
 
+describe("a statement", () => {
+  /** How often the query of a capture was made anew in a transaction that is rolled back. */
+  function queriesMade(...statements: string[]): Promise<number> {
+    return withClient(database.url(), async (client) => {
+      await client.query("begin");
+      await client.query("set local track_functions = 'all'");
+      for (const statement of statements) await client.query(statement);
+      const { rows } = await client.query<{ calls: string }>(
+        "select coalesce(sum(calls), 0) as calls from pg_stat_xact_user_functions where funcname = '_query_of'",
+      );
+      await client.query("rollback");
+      return Number(rows[0]?.calls);
+    });
+  }
+
+  test.each(["statement", "row"])(
+    "of one row and of several: captured alike, level %s",
+    async (level) => {
+      const name = `app.alike_${level}`;
+      await table(
+        name,
+        `id int primary key, org uuid not null default '00000000-0000-4000-8000-000000000001', name text,
+         long text not null, doc jsonb, amount numeric not null, secret text not null default 'a', idle int default 1`,
+        `organisation_column => 'org', exclude => '{idle}', redact => '{secret}', level => '${level}'`,
+      );
+      const values = (id: number) => `(${id}, default, null, repeat('a', 9000), 'null', 1.0)`;
+      const columns = "(id, org, name, long, doc, amount)";
+      const set =
+        "set name = 'b', doc = null, amount = 1.00, secret = 'c', long = repeat('b', 9000)";
+      const one = (id: number) => [
+        `insert into ${name} ${columns} values ${values(id)}`,
+        `update ${name} ${set} where id = ${id}`,
+        `update ${name} set idle = idle + 1, name = name where id = ${id}`,
+        `update ${name} set id = id + 10 where id = ${id}`,
+        `delete from ${name} where id = ${id + 10}`,
+      ];
+      await run(...one(1), ...one(2));
+      const bySingle = await entries(name);
+      await run(
+        `insert into ${name} ${columns} values ${values(1)}, ${values(2)}`,
+        `update ${name} ${set}`,
+        `update ${name} set idle = idle + 1, name = name`,
+        `update ${name} set id = id + 10`,
+        `delete from ${name}`,
+        // None at all.
+        `insert into ${name} select * from ${name}`,
+        `update ${name} set name = ''`,
+        `delete from ${name}`,
+      );
+      const bySeveral = (await entries(name)).slice(bySingle.length);
+
+      const told = (list: Captured[]) =>
+        list
+          .map(({ action, entity_id, changes, details, organisation_id }) =>
+            JSON.stringify({ action, entity_id, changes, details, organisation_id }),
+          )
+          .toSorted();
+      expect(bySingle).toHaveLength(10);
+      expect(told(bySeveral)).toEqual(told(bySingle));
+      expect(bySingle[1]).toMatchObject({
+        action: `alike_${level}.updated`,
+        entity_id: "1",
+        organisation_id: "00000000-0000-4000-8000-000000000001",
+        changes: {
+          name: { old: null, new: "b" },
+          doc: { old: null },
+          amount: { old: 1, new: 1 },
+          secret: { redacted: true },
+          long: { old: { bytes: 9000 }, new: { bytes: 9000 } },
+        },
+      });
+      expect(Object.keys(bySingle[1]?.changes ?? {})).toHaveLength(5);
+    },
+  );
+
+  test.each(["", " not null"])(
+    "of a table of many columns%s: has each of them once",
+    async (constraint) => {
+      const name = `app.wide_${constraint.length}`;
+      const columns = Array.from({ length: 120 }, (_, n) => `c${n}`);
+      await table(
+        name,
+        `id int primary key, ${columns.map((column, n) => `${column} int${constraint} default ${n}`).join(", ")}`,
+      );
+      await run(
+        `insert into ${name} values (1)`,
+        `insert into ${name} values (2), (3)`,
+        `update ${name} set ${columns.map((column) => `${column} = ${column} + 1`).join(", ")}`,
+        `delete from ${name} where id = 1`,
+      );
+      const all = (change: (n: number) => object) =>
+        Object.fromEntries(columns.map((column, n) => [column, change(n)]));
+      const found = await entries(name);
+      const inserted = all((n) => ({ new: n }));
+      const updated = all((n) => ({ old: n, new: n + 1 }));
+      expect(found.map(({ changes }) => changes)).toEqual([
+        ...[1, 2, 3].map((id) => ({ id: { new: id }, ...inserted })),
+        ...[updated, updated, updated],
+        { id: { old: 1 }, ...all((n) => ({ old: n + 1 })) },
+      ]);
+    },
+  );
+
+  test.each([
+    ["no_data_found", "P0002"],
+    ["too_many_rows", "P0003"],
+  ])(
+    "is not taken for one of no or of several rows when a cast raises %s",
+    async (condition, code) => {
+      await database.superuser.query(`
+        create type app.${condition} as enum ('a', 'b');
+        create function app.as_json(value app.${condition}) returns json language plpgsql as $$
+        begin
+          raise ${condition};
+        end $$;
+        create cast (app.${condition} as json) with function app.as_json(app.${condition})`);
+      const name = `app.cast_${condition}`;
+      for (const level of ["statement", "row"]) {
+        await table(name, `id int primary key, odd app.${condition}`, `level => '${level}'`);
+        expect(await sqlstate(run(`insert into ${name} values (1, 'a')`))).toBe(code);
+        await run(`insert into ${name} values (1, null)`);
+        expect(await sqlstate(run(`update ${name} set odd = 'b'`))).toBe(code);
+        await database.migrator.query("select pgtrail.untrack($1::regclass)", [name]);
+        await database.migrator.query(`drop table ${name}`);
+      }
+      const inserted = [`cast_${condition}.inserted`, "1", { id: { new: 1 } }];
+      expect(await captured(name)).toEqual([inserted, inserted]);
+    },
+  );
+
+  test("is captured by static SQL, but for keys that change and altered tables", async () => {
+    await table("app.static", "id int primary key, name text");
+    const writes = [
+      "insert into app.static values (1)",
+      "insert into app.static values (2), (3)",
+      "update app.static set name = 'a' where id = 1",
+      "update app.static set name = 'b'",
+      "update app.static set name = 'c' where false",
+      "delete from app.static where id = 1",
+      "delete from app.static",
+      "truncate app.static",
+    ];
+    expect(await queriesMade(...writes)).toBe(0);
+    const rekey = "update app.static set id = id + 10";
+    expect(await queriesMade("insert into app.static values (1)", rekey)).toBe(3);
+    expect(await queriesMade("insert into app.static values (1), (2)", rekey)).toBe(3);
+    const alter = "alter table app.static add more int";
+    const insert = "insert into app.static values (1)";
+    expect(await queriesMade(alter, insert)).toBe(1);
+    expect(await queriesMade(alter, "alter table app.static drop more", insert)).toBe(1);
+    expect(await queriesMade(alter, "select pgtrail.refresh_tracking()", insert)).toBe(0);
+  });
+});
+
 describe("a table that is altered", () => {
   test("by a column more: captured before and after refresh_tracking()", async () => {
     await table("app.grown", "id int primary key, name text");

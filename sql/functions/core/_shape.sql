@@ -12,7 +12,8 @@ begin
             from pg_catalog.pg_proc as maker
             where maker.pronamespace = 'pgtrail'::regnamespace
                 and maker.proname in (
-                    '_make_capture', '_capture_source', '_capture_query', '_key_expression', '_value_expression')
+                    '_make_capture', '_capture_source', '_capture_query', '_changes_expression', '_key_expression',
+                    '_organisation_expression', '_value_expression')
         ) || ' ' || _shape.relation::text || ' ' || coalesce(string_agg(
             format(
                 '%s %I %s', attribute.attnum, attribute.attname,

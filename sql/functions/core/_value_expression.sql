@@ -13,7 +13,7 @@ begin
     where own.oid = _value_expression.type;
 
     return case
-        when v_type.typlen > 0 then format('to_jsonb(%s)', _value_expression.value)
+        when v_type.typlen > 0 then _value_expression.value
         when v_type.oid = 'bytea'::regtype then format(
             $expression$case when octet_length(%1$s) <= 4096 then to_jsonb('\x' || encode(%1$s, 'hex'))
                 else pgtrail._shorten('\x' || encode(%1$s, 'hex')) end$expression$,
@@ -28,5 +28,5 @@ $$;
 revoke all on function pgtrail._value_expression(oid, text)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._value_expression(oid, text) is
-    'Returns the SQL expression that renders a value of a type as captured: JSON, bytea as hex, and what is longer '
-    'than 8,192 bytes as text shortened.';
+    'Returns the SQL expression of a value of a type as jsonb_build_object() is to take it to be captured: as it is, '
+    'bytea as hex, and what is longer than 8,192 bytes as text shortened.';
