@@ -9,7 +9,7 @@ import { AuditAction } from "./writer/audit_action.js";
 import { byteLength } from "./writer/byte_length.js";
 import { classify } from "./writer/classify.js";
 import { createIds, prepareEntry } from "./writer/entry.js";
-import { failureLine, MAX_LINE_BYTES } from "./writer/failure_line.js";
+import { failureLine, jsonLine, MAX_LINE_BYTES } from "./writer/failure_line.js";
 import { scrubSecrets } from "./writer/scrub.js";
 import { abortable, type PostgrestClient, postgrestTransport } from "./writer/transports.js";
 import type {
@@ -171,7 +171,7 @@ export function createEdgeAuditLogger(options: EdgeAuditLoggerOptions): EdgeAudi
   }
 
   function lineOf(entry: AuditEntry, failure: Failure, withEntry: boolean): string {
-    const json = withEntry ? JSON.stringify(entry) : null;
+    const json = withEntry ? jsonLine(entry) : null;
     return failureLine(entry, { failure, status: "dropped", now: Date.now(), json });
   }
 

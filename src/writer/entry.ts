@@ -5,6 +5,7 @@ import {
   createNotes,
   cutText,
   fitDocument,
+  fits,
   jsonbBytes,
   type Notes,
   toJson,
@@ -233,8 +234,7 @@ function documentOf(name: "changes" | "details", read: Read, notes: Notes) {
 
 /** The details with the notes of what was changed, together within the limit. */
 function withNotes(details: { [key: string]: Json } | null, notes: Notes) {
-  if (notes.toJson() === null && (!details || jsonbBytes(details) <= DOCUMENT_BYTES))
-    return details;
+  if (notes.toJson() === null && (!details || fits(details, DOCUMENT_BYTES))) return details;
   // Cutting adds a note, so there has to be room for one more.
   const noted = jsonbBytes(notes.toJson()) + 400;
   const fitted = fitDocument(details ?? {}, DOCUMENT_BYTES - noted, "details", notes);

@@ -10,7 +10,7 @@ export interface FailureLineOptions {
   status: FailureLine["status"];
   /** Milliseconds since 1970. */
   now: number;
-  /** The entry as JSON, or null to leave it out. */
+  /** The entry as `jsonLine` renders it, or null to leave it out. */
   json: string | null;
 }
 
@@ -34,14 +34,18 @@ export function failureLine(entry: AuditEntry, options: FailureLineOptions): str
     eventId: entry.id,
     status,
   };
-  const start = JSON.stringify(head).slice(0, -1);
-  // Some readers of lines break at these two as well.
-  const line = `${start},"event":${json ?? "null"}}`.replace(/[\u2028\u2029]/g, (separator) =>
-    separator === "\u2028" ? "\\u2028" : "\\u2029",
-  );
+  const start = jsonLine(head).slice(0, -1);
+  const line = `${start},"event":${json ?? "null"}}`;
   // No character takes more than three bytes a unit, so most lines need no counting.
   const fits = line.length * 3 <= MAX_LINE_BYTES || byteLength(line) <= MAX_LINE_BYTES;
   return fits ? line : `${start},"event":null}`;
+}
+
+/** A value as JSON in which no reader of lines finds a break: some break at two characters more. */
+export function jsonLine(value: unknown): string {
+  const json = JSON.stringify(value);
+  if (!/[\u2028\u2029]/.test(json)) return json;
+  return json.replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
 /** The last time that was written out: during an outage there are many lines a millisecond. */

@@ -40,10 +40,15 @@ export function createNotes(): Notes {
   };
 }
 
+/** Whether Postgres takes a text for sure: without NUL and characters outside of the basic plane. */
+function isClean(text: string): boolean {
+  // Nearly every text is, and finding that out is cheap without whole characters.
+  return !/[\ud800-\udfff]/.test(text) && !text.includes("\0");
+}
+
 /** A text as Postgres takes it: U+FFFD in place of NUL and of halves of surrogate pairs. */
 export function cleanText(text: string): string {
-  // Nearly every text is clean, and finding that out is cheap without whole characters.
-  if (!/[\ud800-\udfff]/.test(text) && !text.includes("\0")) return text;
+  if (isClean(text)) return text;
   return text.replaceAll("\0", "\uFFFD").replace(/\p{Surrogate}/gu, "\uFFFD");
 }
 
@@ -54,12 +59,78 @@ export function cutText(text: string, limit: number): string {
   return [...text.slice(0, 2 * limit)].slice(0, limit).join("");
 }
 
+/** Most values, and longest text, of what is copied without keeping a path for notes. */
+const PLAIN_VALUES = 1000;
+const PLAIN_TEXT = 8192;
+
+/**
+ * A copy of a value of moderate size that JSON can hold as it is, which nearly every document is.
+ * Undefined where something may have to be noted.
+ */
+function copyPlain(value: unknown): Json | undefined {
+  let left = PLAIN_VALUES;
+
+  function copy(value: unknown, depth: number): Json | undefined {
+    left -= 1;
+    if (left < 0 || depth > MAX_DEPTH) return undefined;
+    switch (typeof value) {
+      case "string":
+        return value.length <= PLAIN_TEXT && isClean(value) ? value : undefined;
+      case "number":
+        return Number.isFinite(value) ? value : undefined;
+      case "boolean":
+        return value;
+      case "object":
+        if (value === null) return null;
+        return Array.isArray(value) ? copyList(value, depth) : copyObject(value, depth);
+      default:
+        return undefined;
+    }
+  }
+
+  function copyList(list: unknown[], depth: number): Json[] | undefined {
+    const copied: Json[] = [];
+    for (const each of list) {
+      const member = copy(each, depth + 1);
+      if (member === undefined) return undefined;
+      copied.push(member);
+    }
+    return copied;
+  }
+
+  function copyObject(object: object, depth: number): Json | undefined {
+    const prototype = Object.getPrototypeOf(object);
+    if ((prototype !== Object.prototype && prototype !== null) || "toJSON" in object) {
+      return undefined;
+    }
+    const copied: { [key: string]: Json } = {};
+    for (const key of Object.keys(object)) {
+      const given = (object as Record<string, unknown>)[key];
+      if (given === undefined) continue;
+      const member = copy(given, depth + 1);
+      // Setting __proto__ is no property.
+      if (member === undefined || key === "__proto__" || !isClean(key)) return undefined;
+      copied[key] = member;
+    }
+    return copied;
+  }
+
+  try {
+    return copy(value, 0);
+  } catch {
+    // A member that cannot be read is noted.
+    return undefined;
+  }
+}
+
 /**
  * Any value as JSON. Dates, and whatever has a `toJSON`, are rendered as it says, Map as an object,
  * Set as an array, bigint as text; what cannot be rendered is replaced by a text in brackets that
  * names it. Never throws; what was lost or looks different is noted under its path.
  */
 export function toJson(value: unknown, path: string, notes: Notes): Json {
+  const copy = copyPlain(value);
+  if (copy !== undefined) return copy;
   let left = MAX_VALUES;
   const ancestors = new Set<object>();
 
@@ -190,22 +261,34 @@ function messageOf(error: unknown): string {
 /**
  * Upper bound of the bytes that a document takes as jsonb, which is what Postgres limits: a header
  * and four bytes for each key and value, besides what they hold.
+ *
+ * @param bytesOf bytes of a text
  */
-export function jsonbBytes(value: Json): number {
-  if (typeof value === "string") return byteLength(value);
+export function jsonbBytes(value: Json, bytesOf: (text: string) => number = byteLength): number {
+  if (typeof value === "string") return bytesOf(value);
   if (typeof value === "number") {
     // Digits are stored four in two bytes, behind a header and as many as three bytes of padding.
     return 13 + 2 * Math.ceil(String(value).length / 4);
   }
   if (typeof value === "boolean" || value === null) return 0;
   if (Array.isArray(value)) {
-    return value.reduce<number>((sum, each) => sum + 4 + jsonbBytes(each), 12);
+    return value.reduce<number>((sum, each) => sum + 4 + jsonbBytes(each, bytesOf), 12);
   }
   let sum = 12;
-  for (const [key, each] of Object.entries(value)) {
-    sum += 8 + byteLength(key) + jsonbBytes(each);
+  for (const key of Object.keys(value)) {
+    sum += 8 + bytesOf(key) + jsonbBytes(value[key] as Json, bytesOf);
   }
   return sum;
+}
+
+/** Whether a document fits into so many bytes of jsonb, which the length of its texts mostly tells. */
+export function fits(document: { [key: string]: Json }, limit: number): boolean {
+  return jsonbBytes(document, mostBytes) <= limit || jsonbBytes(document) <= limit;
+}
+
+/** No character takes more than three bytes a unit. */
+function mostBytes(text: string): number {
+  return 3 * text.length;
 }
 
 /**
@@ -218,9 +301,8 @@ export function fitDocument(
   path: string,
   notes: Notes,
 ): { [key: string]: Json } {
-  const size = jsonbBytes(document);
-  if (size <= limit) return document;
-  notes.add(path, `cut from about ${size} to at most ${limit} bytes`);
+  if (fits(document, limit)) return document;
+  notes.add(path, `cut from about ${jsonbBytes(document)} to at most ${limit} bytes`);
 
   const members = Object.entries(document).map(([key, value]) => {
     return { key, value, bytes: jsonbBytes(value) };

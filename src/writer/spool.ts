@@ -8,6 +8,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { v7 } from "uuid";
 import { UserError } from "../errors.js";
+import { jsonLine } from "./failure_line.js";
+import { writeToStderr } from "./stderr.js";
 import type { AuditEntry } from "./types.js";
 
 /** The file system, as far as the spool uses it. */
@@ -30,7 +32,11 @@ export interface SpoolOptions {
   maxBytes?: number | undefined;
   /** Bytes after which a file is followed by another. By default 8 MiB. */
   maxFileBytes?: number | undefined;
-  /** Told of what went wrong beside a call: flushing to the disk, or deleting a file. */
+  /**
+   * Told of what went wrong beside a call: flushing to the disk, deleting a file, or looking into the
+   * directory, which happens every ten seconds. By default it is a line on standard error, one JSON
+   * object of type `audit_spool_failed`.
+   */
   onError?: ((error: Error) => void) | undefined;
   /** By default that of Node. */
   fs?: SpoolFileSystem | undefined;
@@ -96,7 +102,7 @@ const abandonedAfterMs = 60_000;
  * Opens a spool in a directory. Raises UserError when the directory cannot be made or read.
  */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
-  const { directory, fsync = "interval", fs = nodeFs } = options;
+  const { directory, fsync = "interval", fs = nodeFs, onError: told = tellOnStderr } = options;
   const { maxBytes = 256 * 1024 * 1024, maxFileBytes = 8 * 1024 * 1024 } = options;
   const self = await thisProcess();
   const files = new Set<SpoolFile>();
@@ -110,7 +116,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   let isClosed = false;
   const onError = (error: unknown): void => {
     try {
-      options.onError?.(asError(error));
+      told(asError(error));
     } catch {
       // There is nobody else to tell.
     }
@@ -437,6 +443,18 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 
 const spooled: SpoolResult = { status: "spooled" };
 const refused = (reason: string): SpoolResult => ({ status: "refused", reason });
+
+function tellOnStderr({ message }: Error): void {
+  const timestamp = new Date().toISOString();
+  writeToStderr(
+    jsonLine({
+      timestamp,
+      type: "audit_spool_failed",
+      message: "[AUDIT] Spool failed",
+      error: message,
+    }),
+  );
+}
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));

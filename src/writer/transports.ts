@@ -1,3 +1,4 @@
+import { classify } from "./classify.js";
 import type { AuditEntry, Transport } from "./types.js";
 
 /** What a transport needs of a client of node-postgres. */
@@ -46,33 +47,64 @@ const columns: readonly (readonly [keyof AuditEntry, string])[] = [
   ["request_id", "text"],
   ["trace_id", "text"],
 ];
-const names = columns.map(([name]) => name).join(", ");
-const placeholders = columns.map((_, index) => `$${index + 1}`).join(", ");
-const record = columns.map(([name, type]) => `${name} ${type}`).join(", ");
+const everyColumn = 2 ** columns.length - 1;
 
-const insertOne = `insert into public.audit_log (${names}) values (${placeholders}) on conflict (id) do nothing`;
-const insertMany = `insert into public.audit_log (${names}) select ${names}
-from pg_catalog.jsonb_to_recordset($1::jsonb) as entry (${record}) on conflict (id) do nothing`;
+/** Statements by the columns that they fill, a bit for each: for one entry, and for any number. */
+const statements = { one: new Map<number, string>(), many: new Map<number, string>() };
+const skipExisting = " on conflict (id) do nothing";
 
 /**
- * Inserts entries on a client of node-postgres, in one statement. An id that is there already is
- * left alone. Rejects with the error of the database.
+ * Inserts an entry on a client of node-postgres. An id that is there already is left alone. Rejects
+ * with the error of the database.
  */
-export async function insertEntries(client: PgClient, entries: readonly AuditEntry[]) {
-  const [entry] = entries;
-  if (entry && entries.length === 1) {
-    await client.query(
-      insertOne,
-      columns.map(([name]) => parameterOf(entry[name])),
-    );
-  } else {
-    await client.query(insertMany, [JSON.stringify(entries)]);
+export async function insertEntry(client: PgClient, entry: AuditEntry): Promise<void> {
+  const { text, values } = insertStatement([entry]);
+  await client.query(text + skipExisting, values);
+}
+
+/** Inserts entries in one statement, outside of a transaction; without entries it only asks. */
+async function insertEntries(client: PgClient, entries: readonly AuditEntry[]): Promise<void> {
+  const { text, values } = insertStatement(entries);
+  try {
+    await client.query(text, values);
+  } catch (error) {
+    // So seldom that to provide for it in each statement costs more.
+    if (classify(error) !== "duplicate") throw error;
+    if (entries.length > 1) await client.query(text + skipExisting, values);
   }
 }
 
-/** Objects are passed as JSON, whatever parsers and serialisers the application has set up. */
-function parameterOf(value: AuditEntry[keyof AuditEntry]): string | null {
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
+/**
+ * An INSERT of entries, which fails with 23505 when an id is there already. A column that is left
+ * out costs the server nothing, and most entries leave out a few.
+ */
+function insertStatement(entries: readonly AuditEntry[]): { text: string; values: string[] } {
+  let filled = entries.length === 0 ? everyColumn : 0;
+  for (const entry of entries) {
+    for (const [index, [name]] of columns.entries()) {
+      if (entry[name] !== null) filled |= 1 << index;
+    }
+  }
+  const [entry] = entries;
+  const one = entries.length === 1 ? entry : undefined;
+  const known = statements[one ? "one" : "many"];
+  const list = columns.filter((_, index) => filled & (1 << index));
+  let text = known.get(filled);
+  if (text === undefined) {
+    const names = list.map(([name]) => name).join(", ");
+    const rows = one
+      ? `values (${list.map((_, index) => `$${index + 1}`).join(", ")})`
+      : `select ${names} from pg_catalog.jsonb_to_recordset($1::jsonb) as entry (${list.map((column) => column.join(" ")).join(", ")})`;
+    text = `insert into public.audit_log (${names}) ${rows}`;
+    known.set(filled, text);
+  }
+  if (!one) return { text, values: [JSON.stringify(entries)] };
+  // Objects are passed as JSON, whatever parsers and serialisers the application has set up.
+  const values = list.map(([name]) => {
+    const value = one[name];
+    return typeof value === "object" ? JSON.stringify(value) : value;
+  });
+  return { text, values };
 }
 
 const ignore = () => {};

@@ -113,7 +113,10 @@ export interface FailureLine {
   eventId: string;
   /** `buffered`, `dropped`, or `evicted` from the buffer. */
   status: "buffered" | "dropped" | "evicted";
-  /** The entry, unless `logPayload` is false or it does not fit a log event: then null. */
+  /**
+   * The entry. Null if `logPayload` is false, it does not fit a log event, or an earlier line about
+   * the same event has it.
+   */
   event: AuditEntry | null;
 }
 

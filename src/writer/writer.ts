@@ -4,11 +4,11 @@ import { byteLength } from "./byte_length.js";
 import { classify } from "./classify.js";
 import { systemClock } from "./clock.js";
 import { createIds, type PreparedEntry, prepareEntry } from "./entry.js";
-import { failureLine } from "./failure_line.js";
+import { failureLine, jsonLine } from "./failure_line.js";
 import { type BufferLimits, createRingBuffer } from "./ring_buffer.js";
 import type { Spool } from "./spool.js";
 import { writeToStderr } from "./stderr.js";
-import { insertEntries, type PgClient, type PgPool, pgTransport } from "./transports.js";
+import { insertEntry, type PgClient, type PgPool, pgTransport } from "./transports.js";
 import type {
   AuditEntry,
   AuditEvent,
@@ -149,6 +149,8 @@ interface Item {
   failure: Failure;
   /** The entry as JSON, made when first needed. */
   json: string | null;
+  /** Whether it has its line. */
+  told: boolean;
   settle(result: LogResult): void;
 }
 
@@ -264,7 +266,7 @@ export function createAuditWriter(options: AuditWriterOptions): AuditWriter {
       evicted.state = "done";
       leftOnDisk = spool !== undefined;
       counts.evicted += 1;
-      tell(evicted, evicted.failure, "evicted");
+      tell(evicted, evicted.failure, "evicted", !evicted.told);
     }
     finish(item, { status: "buffered", reason: failure.message }, onDisk);
     wake();
@@ -309,6 +311,7 @@ export function createAuditWriter(options: AuditWriterOptions): AuditWriter {
     const json = logPayload && payload ? jsonOf(item) : null;
     try {
       logger(failureLine(entry, { failure, status, now: clock.now(), json }));
+      item.told = true;
     } catch {
       counts.linesLost += 1;
     }
@@ -420,26 +423,26 @@ export function createAuditWriter(options: AuditWriterOptions): AuditWriter {
   function collect(item: Item, { maxEntries, maxDelayMs }: Batching): void {
     batch.push(item);
     if (batch.length >= maxEntries) sendBatch();
-    else if (batchesSent === 0) sendBatchAfter(0);
+    else if (batchesSent === 0) queueMicrotask(sendBatchWhenIdle);
     else cancelBatch ??= clock.after(Math.min(maxDelayMs, budgetMs), sendBatch);
-  }
-
-  /** What else happens in this turn goes along. */
-  function sendBatchAfter(milliseconds: number): void {
-    cancelBatch?.();
-    cancelBatch = clock.after(milliseconds, sendBatch);
   }
 
   function sendBatch(): void {
     cancelBatch?.();
     cancelBatch = undefined;
+    if (batch.length === 0) return;
     const items = batch;
     batch = [];
     batchesSent += 1;
     void send(items).then(() => {
       batchesSent -= 1;
-      if (batch.length > 0 && batchesSent === 0) sendBatchAfter(0);
+      // With what those do next who were waiting for this one.
+      queueMicrotask(sendBatchWhenIdle);
     });
+  }
+
+  function sendBatchWhenIdle(): void {
+    if (batchesSent === 0) sendBatch();
   }
 
   // ------------------------------------------------------------------ flushing
@@ -537,7 +540,7 @@ export function createAuditWriter(options: AuditWriterOptions): AuditWriter {
 
   function newItem(entry: AuditEntry, settle: Item["settle"]): Item {
     const at = clock.now();
-    return { entry, at, state: "pending", failure: unavailable, json: null, settle };
+    return { entry, at, state: "pending", failure: unavailable, json: null, told: false, settle };
   }
 
   function log(event: AuditEvent): Promise<LogResult> {
@@ -583,7 +586,7 @@ export function createAuditWriter(options: AuditWriterOptions): AuditWriter {
     if (!failure) {
       try {
         await client.query("savepoint pgtrail_event", []);
-        await insertEntries(client, [entry]);
+        await insertEntry(client, entry);
         await client.query("release savepoint pgtrail_event", []);
         item.state = "done";
         counts.written += 1;
@@ -683,7 +686,7 @@ function noAnswer(milliseconds: number): Failure {
 }
 
 function jsonOf(item: Item): string {
-  item.json ??= JSON.stringify(item.entry);
+  item.json ??= jsonLine(item.entry);
   return item.json;
 }
 

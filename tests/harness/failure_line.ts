@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { failureLine as writtenLine } from "../../src/writer/failure_line.js";
+import { jsonLine, failureLine as writtenLine } from "../../src/writer/failure_line.js";
 import type { AuditEntry, FailureLine } from "../../src/writer/types.js";
 import { ids } from "./personas.js";
 
@@ -42,7 +42,7 @@ export function failureOf(entry: AuditEntry, changed: Partial<FailureLine> = {})
     },
     status: "buffered",
     now: Date.parse("2026-11-21T09:00:00.012Z"),
-    json: JSON.stringify(entry),
+    json: jsonLine(entry),
   });
   return { ...(JSON.parse(line) as FailureLine), ...changed };
 }

@@ -4,7 +4,7 @@ import * as nodeFs from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { v7 } from "uuid";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
 import {
   openSpool,
@@ -184,7 +184,7 @@ describe("when there is no room", () => {
 
   test("a disk that cannot flush refuses what must be flushed", async () => {
     const { fs, failure } = failing("datasync");
-    const spool = await open({ fs, fsync: "always" });
+    const spool = await open({ fs, fsync: "always", onError: () => {} });
     const list = entries(1);
     await fill(spool, list);
     failure.code = "EIO";
@@ -369,6 +369,108 @@ describe("close", () => {
     await spool.close();
     expect(new Set((await appended).map(({ status }) => status))).toEqual(new Set(["spooled"]));
     expect(await recovered(await open())).toEqual(list);
+  });
+});
+
+describe("what goes wrong beside a call is told", () => {
+  /** A file system of which one call fails. */
+  const without = (name: keyof SpoolFileSystem, code = "EACCES"): SpoolFileSystem => ({
+    ...nodeFs,
+    [name]: async () => {
+      throw Object.assign(new Error(`${code}: injected`), { code });
+    },
+  });
+
+  async function openTold(fs: SpoolFileSystem, options: Partial<SpoolOptions> = {}) {
+    const errors: string[] = [];
+    const spool = await open({ fs, onError: ({ message }) => errors.push(message), ...options });
+    return { spool, errors };
+  }
+
+  test("a file that cannot be deleted, and is recovered again", async () => {
+    const { spool, errors } = await openTold(without("unlink"));
+    const list = entries(1);
+    await fill(spool, list);
+    await spool.settled(idsOf(list));
+    expect(errors).toEqual(["EACCES: injected"]);
+    await spool.close();
+    await leave(text(list));
+    expect(await recovered(await open())).toEqual(list);
+  });
+
+  test("a file that is gone already is no matter", async () => {
+    const { spool, errors } = await openTold(without("unlink", "ENOENT"));
+    const list = entries(1);
+    await fill(spool, list);
+    await spool.settled(idsOf(list));
+    expect(errors).toEqual([]);
+  });
+
+  test.each(["rename", "readFile"] as const)(
+    "a file of others on which %s fails, left for one that can",
+    async (call) => {
+      const list = entries(2);
+      await leave(text(list));
+      const { spool, errors } = await openTold(without(call));
+      expect(await recovered(spool)).toEqual([]);
+      expect(errors).toEqual(["EACCES: injected"]);
+      await spool.close();
+      if (call === "readFile") {
+        // It has this process's name now, and this process is alive.
+        const [name = ""] = await files();
+        await nodeFs.rename(join(directory, name), await leave(""));
+      }
+      expect(await recovered(await open())).toEqual(list);
+    },
+  );
+
+  test("a disk that cannot flush later", async () => {
+    const { fs, failure } = failing("datasync");
+    failure.code = "EIO";
+    const { spool, errors } = await openTold(fs, { fsync: "interval" });
+    await fill(spool, entries(1));
+    await expect.poll(() => errors, { timeout: 5000 }).toEqual(["EIO: injected"]);
+  });
+
+  test("a directory that cannot be read, on standard error when nobody else is told", async () => {
+    const fs = { ...nodeFs };
+    const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    vi.useFakeTimers({ toFake: ["setInterval"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+      write.mockRestore();
+    });
+    const spool = await open({ fs });
+    fs.readdir = without("readdir").readdir;
+    await expect(recovered(spool)).rejects.toMatchObject({
+      name: "UserError",
+      message: expect.stringMatching(/^cannot read the spool .*: EACCES: injected$/),
+    });
+    vi.advanceTimersByTime(10_000);
+    await spool.settled([]);
+    const lines = write.mock.calls.map(([line]) => JSON.parse(String(line)));
+    expect(lines).toEqual([
+      {
+        timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
+        type: "audit_spool_failed",
+        message: "[AUDIT] Spool failed",
+        error: "EACCES: injected",
+      },
+    ]);
+  });
+
+  test("to somebody whose own error is not the spool's", async () => {
+    const fs = without("unlink");
+    const spool = await open({
+      fs,
+      onError: () => {
+        throw new Error("mine");
+      },
+    });
+    const list = entries(1);
+    await fill(spool, list);
+    await spool.settled(idsOf(list));
+    await fill(spool, entries(1));
   });
 });
 

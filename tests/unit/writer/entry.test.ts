@@ -208,6 +208,33 @@ describe("documents", () => {
     });
   });
 
+  test("a document that needs no mending is copied, and a large or odd one comes to the same", () => {
+    const plain = { text: "æ", list: [1, -0.5, null, true, { deep: [[]] }], none: undefined };
+    const copied = (details: Record<string, unknown>) =>
+      prepare({ action: "a", details }).entry.details;
+    const details = copied(plain);
+    expect(details).toEqual({ text: "æ", list: plain.list });
+    (plain.list as unknown[]).push("later");
+    expect(details).not.toMatchObject({ list: { 5: "later" } });
+
+    const own = JSON.parse('{"__proto__": {"a": 1}}');
+    expect(JSON.stringify(copied(own))).toBe('{"__proto__":{"a":1}}');
+    const many = Array.from({ length: 2000 }, (_, n) => n);
+    expect(copied({ many })).toEqual({ many });
+    expect(copied({ text: "a".repeat(9000) })).toEqual({ text: "a".repeat(9000) });
+    expect(copied({ smile: "😀" })).toEqual({ smile: "😀" });
+    const getter = Object.defineProperty({}, "a", {
+      enumerable: true,
+      get: () => {
+        throw new Error("no");
+      },
+    });
+    expect(copied({ getter })).toMatchObject({ getter: { a: "[unreadable: no]" } });
+    let nested: unknown = "innermost";
+    for (let level = 0; level < 40; level++) nested = [nested];
+    expect(JSON.stringify(copied({ nested }))).toContain("deeper than 32 levels");
+  });
+
   test("are objects", () => {
     const entry = entryOf({ changes: [1], details: "text" });
     expect(entry.changes).toEqual({ value: [1] });

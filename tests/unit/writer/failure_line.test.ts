@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { prepareEntry } from "../../../src/writer/entry.js";
-import { failureLine, MAX_LINE_BYTES } from "../../../src/writer/failure_line.js";
+import { failureLine, jsonLine, MAX_LINE_BYTES } from "../../../src/writer/failure_line.js";
 import { writeToStderr } from "../../../src/writer/stderr.js";
 import type { AuditEntry, AuditEvent } from "../../../src/writer/types.js";
 
@@ -16,7 +16,7 @@ function lineOf(entry: AuditEntry, more: object = {}) {
     failure,
     status: "buffered",
     now: 0,
-    json: JSON.stringify(entry),
+    json: jsonLine(entry),
     ...more,
   });
 }

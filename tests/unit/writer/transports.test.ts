@@ -44,6 +44,42 @@ test("a connection on which something failed is closed, whatever it was", async 
   expect(broken.client.release).toHaveBeenCalledWith(true);
 });
 
+test("an id that is there already is left alone; a key of somebody's own refuses", async () => {
+  const taken = pgError("23505", "duplicate key", { constraint: "audit_log_2026_11_pkey" });
+  const fake = fakePool(() => Promise.reject(taken));
+  await pgTransport(fake.pool)([entry], never);
+  expect(fake.client.query).toHaveBeenCalledTimes(1);
+
+  fake.client.query.mockClear().mockRejectedValueOnce(taken).mockResolvedValueOnce({});
+  await pgTransport(fake.pool)([entry, entry], never);
+  const texts = (fake.client.query.mock.calls as unknown as [string][]).map(([text]) => text);
+  expect(texts).toEqual([texts[0], `${texts[0]} on conflict (id) do nothing`]);
+  expect(fake.client.release.mock.calls).toEqual([[], []]);
+
+  const own = pgError("23505", "duplicate key", { constraint: "one_login_a_day" });
+  fake.client.query.mockRejectedValue(own);
+  await expect(pgTransport(fake.pool)([entry], never)).rejects.toBe(own);
+  await expect(pgTransport(fake.pool)([entry, entry], never)).rejects.toBe(own);
+});
+
+test("names the columns that entries fill, and all of them without entries", async () => {
+  const { client, pool } = fakePool();
+  const transport = pgTransport(pool);
+  const { entry: other } = prepareEntry({ action: "a", details: { n: 1 } }, () => id);
+  for (const entries of [[entry], [other], [entry, other], []]) await transport(entries, never);
+  const calls = client.query.mock.calls as unknown as [string, string[]][];
+  const columns = calls.map(([text]) => /[(](.*?)[)]/.exec(text)?.[1]?.split(", "));
+  expect(columns).toEqual([
+    ["id", "organisation_id", "actor_kind", "action"],
+    ["id", "organisation_id", "actor_kind", "action", "details"],
+    ["id", "organisation_id", "actor_kind", "action", "details"],
+    expect.objectContaining({ length: 14 }),
+  ]);
+  expect(calls[1]?.[1]).toEqual([id, entry.organisation_id, "service", "a", '{"n":1}']);
+  expect(calls[2]?.[1]).toEqual([JSON.stringify([entry, other])]);
+  expect(calls[3]?.[1]).toEqual(["[]"]);
+});
+
 test("waits neither for an answer nor for a connection longer than the signal", async () => {
   const { pool, client } = fakePool(() => new Promise(() => {}));
   const transport = pgTransport(pool);
