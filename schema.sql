@@ -1022,9 +1022,15 @@ begin
         v_set := format(
             $set$
     if v_way = 'set' and tg_op = 'UPDATE' then
-        if (select array_agg(%1$s) from old_rows as old) <> (select array_agg(%2$s) from new_rows as new) then
-            v_way := 'generic';
-        end if;
+        begin
+            if (select array_agg(%1$s) from old_rows as old) <> (select array_agg(%2$s) from new_rows as new) then
+                v_way := 'generic';
+            end if;
+        exception
+            -- More keys than an array takes, for instance.
+            when others then
+                v_way := 'generic';
+        end;
     end if;$set$,
             -- Both transition tables have the rows of an update in the same order.
             v_old_key, v_new_key);
@@ -6154,9 +6160,15 @@ begin
         end;
     end if;
     if v_way = 'set' and tg_op = 'UPDATE' then
-        if (select array_agg(jsonb_build_array(old.organisation_id, old.user_id, old.role)::text) from old_rows as old) <> (select array_agg(jsonb_build_array(new.organisation_id, new.user_id, new.role)::text) from new_rows as new) then
-            v_way := 'generic';
-        end if;
+        begin
+            if (select array_agg(jsonb_build_array(old.organisation_id, old.user_id, old.role)::text) from old_rows as old) <> (select array_agg(jsonb_build_array(new.organisation_id, new.user_id, new.role)::text) from new_rows as new) then
+                v_way := 'generic';
+            end if;
+        exception
+            -- More keys than an array takes, for instance.
+            when others then
+                v_way := 'generic';
+        end;
     end if;
     if v_way = 'row' then
         v_context := pgtrail._change_context();
@@ -6296,9 +6308,15 @@ begin
         end;
     end if;
     if v_way = 'set' and tg_op = 'UPDATE' then
-        if (select array_agg(old.id::text) from old_rows as old) <> (select array_agg(new.id::text) from new_rows as new) then
-            v_way := 'generic';
-        end if;
+        begin
+            if (select array_agg(old.id::text) from old_rows as old) <> (select array_agg(new.id::text) from new_rows as new) then
+                v_way := 'generic';
+            end if;
+        exception
+            -- More keys than an array takes, for instance.
+            when others then
+                v_way := 'generic';
+        end;
     end if;
     if v_way = 'row' then
         v_context := pgtrail._change_context();

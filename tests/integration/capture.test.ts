@@ -347,6 +347,31 @@ async function refresh(): Promise<void> {
   await database.superuser.query("select pgtrail.refresh_tracking()");
 }
 
+test("of tables that inherit: what is done through the parent is the parent's", async () => {
+  await table("app.ancestor", "id int primary key, name text");
+  await table("app.heir", "more int, primary key (id)", "", "inherits (app.ancestor)");
+  await table("app.untracked_heir", "primary key (id)", "", "inherits (app.ancestor)");
+  await database.migrator.query("select pgtrail.untrack('app.untracked_heir')");
+  await run(
+    "insert into app.heir values (1, 'a', 5)",
+    "insert into app.untracked_heir values (2, 'b')",
+    "update app.ancestor set name = 'c'",
+    "update only app.ancestor set name = 'd'",
+    "update app.heir set name = 'e', more = 6",
+    "delete from app.ancestor where id = 2",
+  );
+  expect(await captured("app.ancestor")).toEqual([
+    ["ancestor.updated", "1", { name: { old: "a", new: "c" } }],
+    ["ancestor.updated", "2", { name: { old: "b", new: "c" } }],
+    ["ancestor.deleted", "2", { id: { old: 2 }, name: { old: "c" } }],
+  ]);
+  expect(await captured("app.heir")).toEqual([
+    ["heir.inserted", "1", { id: { new: 1 }, name: { new: "a" }, more: { new: 5 } }],
+    ["heir.updated", "1", { name: { old: "c", new: "e" }, more: { old: 5, new: 6 } }],
+  ]);
+  expect(await captured("app.untracked_heir")).toEqual([]);
+});
+
 describe("a statement", () => {
   /** How often the query of a capture was made anew in a transaction that is rolled back. */
   function queriesMade(...statements: string[]): Promise<number> {
@@ -476,6 +501,31 @@ describe("a statement", () => {
       expect(await captured(name)).toEqual([inserted, inserted]);
     },
   );
+
+  test("of several rows happens and is captured when comparing all their keys fails", async () => {
+    await database.superuser.query(`
+      create type app.code as enum ('a', 'b');
+      create sequence app.calls start 2 minvalue 1;
+      grant usage on sequence app.calls to public;
+      create function app.as_json(value app.code) returns json language plpgsql as $$
+      begin
+        -- As an array does that takes no more.
+        if nextval('app.calls') = 1 then
+          raise program_limit_exceeded;
+        end if;
+        return to_json(value::text);
+      end $$;
+      create cast (app.code as json) with function app.as_json(app.code)`);
+    await table("app.coded", "code app.code primary key, n int");
+    await run("insert into app.coded values ('a', 1), ('b', 1)");
+    await database.superuser.query("alter sequence app.calls restart 1");
+    await run("update app.coded set n = 2");
+    const changes = { n: { old: 1, new: 2 } };
+    expect((await captured("app.coded")).slice(2)).toEqual([
+      ["coded.updated", "a", changes],
+      ["coded.updated", "b", changes],
+    ]);
+  });
 
   test("is captured by static SQL, but for keys that change and altered tables", async () => {
     await table("app.static", "id int primary key, name text");

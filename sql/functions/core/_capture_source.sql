@@ -53,9 +53,15 @@ begin
         v_set := format(
             $set$
     if v_way = 'set' and tg_op = 'UPDATE' then
-        if (select array_agg(%1$s) from old_rows as old) <> (select array_agg(%2$s) from new_rows as new) then
-            v_way := 'generic';
-        end if;
+        begin
+            if (select array_agg(%1$s) from old_rows as old) <> (select array_agg(%2$s) from new_rows as new) then
+                v_way := 'generic';
+            end if;
+        exception
+            -- More keys than an array takes, for instance.
+            when others then
+                v_way := 'generic';
+        end;
     end if;$set$,
             -- Both transition tables have the rows of an update in the same order.
             v_old_key, v_new_key);
