@@ -82,6 +82,7 @@ function copyPlain(value: unknown): Json | undefined {
         return value;
       case "object":
         if (value === null) return null;
+        if ("toJSON" in value) return undefined;
         return Array.isArray(value) ? copyList(value, depth) : copyObject(value, depth);
       default:
         return undefined;
@@ -100,9 +101,7 @@ function copyPlain(value: unknown): Json | undefined {
 
   function copyObject(object: object, depth: number): Json | undefined {
     const prototype = Object.getPrototypeOf(object);
-    if ((prototype !== Object.prototype && prototype !== null) || "toJSON" in object) {
-      return undefined;
-    }
+    if (prototype !== Object.prototype && prototype !== null) return undefined;
     const copied: { [key: string]: Json } = {};
     for (const key of Object.keys(object)) {
       const given = (object as Record<string, unknown>)[key];

@@ -217,6 +217,11 @@ describe("documents", () => {
     (plain.list as unknown[]).push("later");
     expect(details).not.toMatchObject({ list: { 5: "later" } });
 
+    const list = Object.assign([1], { toJSON: () => ["one"] });
+    expect(copied({ list, object: { toJSON: () => "said" } })).toEqual({
+      list: ["one"],
+      object: "said",
+    });
     const own = JSON.parse('{"__proto__": {"a": 1}}');
     expect(JSON.stringify(copied(own))).toBe('{"__proto__":{"a":1}}');
     const many = Array.from({ length: 2000 }, (_, n) => n);
