@@ -72,7 +72,7 @@ function proofs(
     "inclusion_proof of an entry": () =>
       serverTime(client, "select * from pgtrail.inclusion_proof('public.audit_log', $1)", [id()]),
     "of which: finding its leaf": () =>
-      serverTime(client, "select * from pgtrail._leaf_index('audit_log', $1)", [id()]),
+      serverTime(client, "select * from pgtrail._entry_leaf('audit_log', $1)", [id()]),
     "of which: hashes of any leaf": () =>
       serverTime(client, "select pgtrail._inclusion_hashes(1, $1, $2)", [random(size), size]),
     "consistency_proof from any size": () =>

@@ -9,34 +9,40 @@ function git(root: string, ...args: string[]): { status: number | null; out: str
   });
   if (error) {
     throw new UserError(`git cannot be run: ${error.message}`, {
-      hint: "Install git: it tells which migrations have landed.",
+      hint: "Install git: it tells what was released.",
       cause: error,
     });
   }
   return { status, out: stdout, err: stderr.trim() };
 }
 
+/** Versions begin with a number, such as v0.1.0. */
+const RELEASES = "v[0-9]*";
+
 /**
- * The text of a file as a commit has it; undefined when the commit has no such file. Before the
- * first commit, and outside a git repository, "HEAD" has no file.
+ * The tag of the newest release that HEAD continues; undefined when there was none, and outside a
+ * git repository.
  *
- * @param path path from `root`, with forward slashes
- * @throws UserError when git is missing or refuses, or when there is no such commit.
+ * @throws UserError when git is missing or refuses to read the folder.
  */
-export function committedText(root: string, path: string, commit = "HEAD"): string | undefined {
-  const repository = git(root, "rev-parse", "--git-dir");
-  if (repository.status !== 0) {
-    if (repository.err.includes("not a git repository")) return undefined;
+export function newestRelease(root: string): string | undefined {
+  const repository = git(root, "rev-parse", "--verify", "--quiet", "HEAD");
+  if (repository.err.includes("dubious ownership")) {
     throw new UserError(`git refuses to read ${root}: ${repository.err}`);
   }
-  if (git(root, "rev-parse", "--verify", "--quiet", `${commit}^{commit}`).status !== 0) {
-    if (commit === "HEAD") return undefined;
-    throw new UserError(`there is no commit "${commit}"`, {
-      hint: "Name one that git knows here; a shallow clone may have to fetch it first.",
-    });
-  }
-  if (git(root, "ls-tree", "--name-only", commit, "--", path).out === "") return undefined;
-  const shown = git(root, "show", `${commit}:./${path}`);
-  if (shown.status !== 0) throw new UserError(`git cannot show ${path} of ${commit}: ${shown.err}`);
-  return shown.out;
+  if (repository.status !== 0) return undefined;
+  const { status, out } = git(root, "describe", "--tags", "--abbrev=0", `--match=${RELEASES}`);
+  return status === 0 ? out.trim() : undefined;
+}
+
+/**
+ * The text of a file as a commit has it.
+ *
+ * @param path path from `root`, with forward slashes
+ * @throws UserError when the commit has no such file.
+ */
+export function committedText(root: string, path: string, commit: string): string {
+  const { status, out, err } = git(root, "show", `${commit}:./${path}`);
+  if (status !== 0) throw new UserError(`git cannot show ${path} of ${commit}: ${err}`);
+  return out;
 }

@@ -7,7 +7,7 @@ import { migrate } from "../../src/migrate.js";
 import { withClient } from "./database.js";
 import { BIN_DIRECTORY, dumpSchema, requirePostgres } from "./dump.js";
 import { SET_ROLE } from "./migrations.js";
-import { readSources } from "./sources.js";
+import { isReplayable, readSteps } from "./sources.js";
 
 /** Connection strings of a database on a temporary server. */
 export interface ScratchDatabase {
@@ -79,14 +79,15 @@ export async function migrateEmpty(root: string, databaseUrl: string): Promise<v
 }
 
 /**
- * Applies every source once more, in one transaction, as the owner of all that they make.
+ * Applies every source that can be replayed once more, in one transaction, as the owner of all that they make.
  *
  * @throws UserError when a source cannot be read or applied.
  */
 export async function replaySources(root: string, databaseUrl: string): Promise<void> {
   await withClient(databaseUrl, async (client) => {
     await client.query(`begin; ${SET_ROLE}`);
-    for (const { path, text } of readSources(root)) {
+    const sources = readSteps(root).flatMap((step) => step.sources).filter(isReplayable);
+    for (const { path, text } of sources) {
       await client.query(text).catch((cause: Error) => {
         throw new UserError(`${path} cannot be applied once more: ${cause.message}`, { cause });
       });

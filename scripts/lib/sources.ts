@@ -2,33 +2,28 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/errors.js";
 import { compareText, sha256, sqlFiles } from "./files.js";
+import { LAYERS } from "./layers.js";
 
-/** A file of sql/: replayable text, the truth about one object or one table's objects. */
+/** A file of sql/: the truth about one function, or about the types, tables or policies of one thing. */
 export interface Source {
-  /** Path from the project's root, such as sql/functions/core/uuid7.sql. */
+  /** Path from the project's root, such as sql/functions/core/ids/uuid7.sql. */
   readonly path: string;
   readonly text: string;
   /** SHA-256 of the bytes of the file. */
   readonly sha256: string;
-  /** Paths of the sources that must be applied before this one. */
-  readonly requires: readonly string[];
 }
 
-/** The folders of sources, in the order in which they are applied. */
-const FOLDERS = [
-  "sql/functions/core/",
-  "sql/functions/trails/",
-  "sql/functions/domain/",
-  "sql/triggers/",
-  "sql/views/",
-  "sql/policies/",
-  "sql/jobs/",
-];
-
-/** Place of a source's folder in the order of application; -1 when it has none. */
-function folderRank(path: string): number {
-  return FOLDERS.findIndex((folder) => path.startsWith(folder));
+/** What one migration of the install set is made of. */
+export interface Step {
+  /** The layer that it belongs to, such as core. */
+  readonly layer: string;
+  /** Name of the migration behind its 14 digits, such as core_tables. */
+  readonly name: string;
+  readonly sources: readonly Source[];
 }
+
+/** Kinds of sources, which can be applied again at any time. The others have state: they run once. */
+const REPLAYABLE = ["functions", "views", "triggers", "policies"];
 
 /** What a source speaks of, wherever it lies: its kind, such as functions, and its file's name. */
 export function kindAndName(path: string): { kind: string; name: string } {
@@ -36,60 +31,58 @@ export function kindAndName(path: string): { kind: string; name: string } {
   return { kind: parts[1] ?? "", name: (parts.at(-1) ?? "").replace(/\.sql$/, "") };
 }
 
-/** The paths of the `-- requires: <path>` lines in the comment that begins a source. */
-function requirements(text: string): string[] {
-  const header = /^(?:[ \t]*(?:--[^\n]*)?\n)*/.exec(text)?.[0] ?? "";
-  return [...header.matchAll(/^[ \t]*--[ \t]*requires:[ \t]*(\S+)[ \t]*$/gm)].map(
-    (match) => match[1] as string,
-  );
+/** Whether applying a source again changes nothing. */
+export function isReplayable({ path }: Source): boolean {
+  return REPLAYABLE.includes(kindAndName(path).kind);
 }
 
 /**
- * Reads sql/ in the order of application: folder by folder, alphabetically within, and what a
- * source requires right before it.
+ * Reads sql/ as the migrations of the install set, in their order and each in its own.
  *
- * @throws UserError when a file lies in a folder that has no place in the order, when a required
- *   source does not exist, or when sources require each other in a circle.
+ * @throws UserError when a source belongs to no migration, or an entry of a layer has no source.
  */
-export function readSources(root: string): Source[] {
-  const sources = sqlFiles(join(root, "sql")).map((file): Source => {
-    const content = readFileSync(join(root, "sql", file));
-    const text = content.toString("utf8");
-    return { path: `sql/${file}`, text, sha256: sha256(content), requires: requirements(text) };
-  });
-  for (const { path } of sources) {
-    if (folderRank(path) === -1) {
-      throw new UserError(`${path} lies in no folder that is built`, {
-        hint: `Move it to one of these: ${FOLDERS.join(", ")}.`,
+export function readSteps(root: string, layers: typeof LAYERS | Layers = LAYERS): Step[] {
+  const files = sqlFiles(join(root, "sql"));
+  const entries = layers.flatMap(({ migrations }) => Object.values(migrations).flat());
+  const owners = new Map(files.map((file) => [file, longestEntry(file, entries)]));
+  const homeless = files.find((file) => owners.get(file) === undefined);
+  if (homeless !== undefined) {
+    throw new UserError(`sql/${homeless} belongs to no migration`, {
+      hint: "Name its folder in scripts/lib/layers.ts, or move it to one that is named there.",
+    });
+  }
+  const read = (entry: string): Source[] => {
+    const found = files.filter((file) => owners.get(file) === entry).sort(compareText);
+    if (found.length === 0) {
+      throw new UserError(`there is no source in sql/${entry}`, {
+        hint: "Take it out of scripts/lib/layers.ts.",
       });
     }
-  }
-  sources.sort((a, b) => folderRank(a.path) - folderRank(b.path) || compareText(a.path, b.path));
-  return requiredFirst(sources);
+    return found.map((file) => readSource(root, `sql/${file}`));
+  };
+  return layers.flatMap(({ name: layer, migrations }) =>
+    Object.entries(migrations).map(([name, own]) => ({
+      layer,
+      name,
+      sources: (own as readonly string[]).flatMap(read),
+    })),
+  );
 }
 
-function requiredFirst(sources: readonly Source[]): Source[] {
-  const byPath = new Map(sources.map((source) => [source.path, source]));
-  const ordered = new Set<Source>();
-  const visit = (source: Source, dependents: readonly string[]): void => {
-    const circleStart = dependents.indexOf(source.path);
-    if (circleStart !== -1) {
-      const circle = [...dependents.slice(circleStart), source.path].join(" -> ");
-      throw new UserError(`sources require each other in a circle: ${circle}`, {
-        hint: "Remove one of these `-- requires:` lines.",
-      });
-    }
-    for (const path of source.requires) {
-      const required = byPath.get(path);
-      if (!required) {
-        throw new UserError(`${source.path} requires ${path}, which does not exist`, {
-          hint: "Write the path from the project's root, such as sql/functions/core/uuid7.sql.",
-        });
-      }
-      if (!ordered.has(required)) visit(required, [...dependents, source.path]);
-    }
-    ordered.add(source);
-  };
-  for (const source of sources) if (!ordered.has(source)) visit(source, []);
-  return [...ordered];
+/** The layers as `LAYERS` has them. */
+export type Layers = readonly {
+  name: string;
+  migrations: Readonly<Record<string, readonly string[]>>;
+}[];
+
+/** The entry that names a file most closely: the file itself, or the nearest folder. */
+function longestEntry(file: string, entries: readonly string[]): string | undefined {
+  return entries
+    .filter((entry) => entry === file || (entry.endsWith("/") && file.startsWith(entry)))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function readSource(root: string, path: string): Source {
+  const content = readFileSync(join(root, path));
+  return { path, text: content.toString("utf8"), sha256: sha256(content) };
 }
