@@ -380,7 +380,7 @@ describe("a statement", () => {
       await client.query("set local track_functions = 'all'");
       for (const statement of statements) await client.query(statement);
       const { rows } = await client.query<{ calls: string }>(
-        "select coalesce(sum(calls), 0) as calls from pg_stat_xact_user_functions where funcname = '_query_of'",
+        "select coalesce(sum(calls), 0) as calls from pg_stat_xact_user_functions where funcname = '_current_capture_query'",
       );
       await client.query("rollback");
       return Number(rows[0]?.calls);

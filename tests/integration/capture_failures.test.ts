@@ -118,7 +118,7 @@ const causes = {
     begin: `
       do $$ begin
         execute format('drop table %s', (
-          select part.partition from pgtrail._partitions('public.audit_log') as part
+          select part.partition from pgtrail._monthly_partitions('public.audit_log') as part
           where part.month = date_trunc('month', now(), 'UTC')));
       end $$`,
     end: "select pgtrail.ensure_partitions('public.audit_log', now(), now())",

@@ -203,7 +203,7 @@ describe("a log of every size from 0 to 300", () => {
   test("an entry is what the database says it is", async () => {
     const { rows } = await small.superuser.query(
       `select entry.*, details::text as details_text, (extract(epoch from recorded_at) * 1000000)::text as recorded,
-           pgtrail._entry('audit_log', id, 1::smallint) as bytes
+           pgtrail._entry_bytes('audit_log', id, 1::smallint) as bytes
        from public.audit_log as entry order by tx_id, id limit 1`,
     );
     const row = rows[0];

@@ -186,7 +186,7 @@ const disableTriggers = "execute format('alter table %s disable trigger all', ta
 const withoutGuards = forEach("select relation from pgtrail.trail", disableTriggers);
 const withGuards = forEach(
   "select relation from pgtrail.trail",
-  "perform pgtrail._guard(tampered);",
+  "perform pgtrail._attach_guards(tampered);",
 );
 
 /** Lets `work` do as it likes in one transaction, in which nothing defends itself. */
@@ -788,7 +788,7 @@ const append = (level: number, tile: number) =>
   `update pgtrail.tile set hashes = hashes || sha256('x') where level = ${level} and tile_index = ${tile}`;
 const replaceLeaf = (id: string, leaf: number) =>
   `update pgtrail.tile set hashes = overlay(hashes placing
-       sha256('\\x00'::bytea || pgtrail._entry('audit_log', '${id}', 1::smallint)) from ${(leaf % 256) * 32 + 1})
+       sha256('\\x00'::bytea || pgtrail._entry_bytes('audit_log', '${id}', 1::smallint)) from ${(leaf % 256) * 32 + 1})
    where level = 0 and tile_index = ${Math.floor(leaf / 256)}`;
 /** Puts the hash of a full tile of level 0 where it belongs in level 1. */
 const rehash = (tile: number) =>

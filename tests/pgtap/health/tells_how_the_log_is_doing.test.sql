@@ -62,7 +62,7 @@ select pgtrail._set_alert('test', 'ok');
 select is(pg_temp.status('alerts'), 'ok', 'until it is over');
 select pgtrail.ensure_partitions('public.audit_log', now(), now());
 do $$ declare part record; begin
-    for part in select partition from pgtrail._partitions('public.audit_log') where month > now() + interval '1 month' loop
+    for part in select partition from pgtrail._monthly_partitions('public.audit_log') where month > now() + interval '1 month' loop
         execute format('drop table %s', part.partition);
     end loop;
 end $$;
