@@ -15,7 +15,7 @@ declare
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
     c_derived_salt constant text :=
-        'coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(%1$L, ''UTF8'')), '
+        'coalesce(pgtrail._derived_salt(entry.erasure_salt, convert_to(%1$L, ''UTF8'')), '
         '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %2$L '
         'and erasure.entry_id = entry.id and erasure.column_name = %1$L))';
     c_erasable constant text :=

@@ -12,14 +12,12 @@ declare
     v_relation regclass;
     v_values text;
     v_commitment text :=
-        'encode(case when entry.%1$I is not null '
-        'then sha256(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea) || convert_to(entry.%1$I::text, ''UTF8'')) '
-        'end, ''hex'')';
+        'encode(pgtrail._commitment(pgtrail._derived_salt(entry.erasure_salt, %2$L), entry.%1$I::text), ''hex'')';
     c_commitment_or_kept constant text :=
         'encode(case when entry.%1$I is not null '
-        'then sha256(coalesce(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea), '
+        'then pgtrail._commitment(coalesce(pgtrail._derived_salt(entry.erasure_salt, %2$L), '
         '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L)) || convert_to(entry.%1$I::text, ''UTF8'')) '
+        'and erasure.entry_id = entry.id and erasure.column_name = %1$L)), entry.%1$I::text) '
         'when entry.erasure_salt is null then (select erasure.commitment from pgtrail.erasure as erasure '
         'where erasure.trail_name = %3$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
         'end, ''hex'')';
@@ -44,7 +42,7 @@ begin
                     then format(
                         v_commitment, part.column_name, convert_to(part.column_name, 'UTF8'), v_format.trail_name)
                 when part.column_name = any (v_format.digested)
-                    then format('encode(sha256(convert_to(entry.%I::text, ''UTF8'')), ''hex'')', part.column_name)
+                    then format('encode(pgtrail._commitment('''', entry.%I::text), ''hex'')', part.column_name)
                 when coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype)
                     then format('(extract(epoch from entry.%I) * 1000000)::bigint', part.column_name)
                 when coalesce(nullif(type.typbasetype, 0), type.oid) = 'bytea'::regtype

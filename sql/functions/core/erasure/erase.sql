@@ -74,7 +74,7 @@ begin
         continue when v_value is null;
 
         v_derived := coalesce(
-            sha256(uuid_send(v_salt) || convert_to(v_column, 'UTF8')),
+            pgtrail._derived_salt(v_salt, convert_to(v_column, 'UTF8')),
             (
                 select kept.salt
                 from pgtrail.erasure as kept
@@ -85,7 +85,7 @@ begin
         insert into pgtrail.erasure as kept (trail_name, entry_id, column_name, commitment, salt, reason)
         values (
             v_trail.trail_name, erase.id, v_column,
-            case when v_column = any (erase.columns) then sha256(v_derived || convert_to(v_value, 'UTF8')) end,
+            case when v_column = any (erase.columns) then pgtrail._commitment(v_derived, v_value) end,
             case when v_column <> all (erase.columns) then v_derived end,
             case when v_column = any (erase.columns) then erase.reason end)
         on conflict on constraint erasure_pkey do update

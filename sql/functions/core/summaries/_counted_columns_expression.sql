@@ -11,9 +11,9 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _counted_columns_expression.trail_name;
     return format(
-        'coalesce(entry.%I, ''00000000-0000-0000-0000-000000000000''::uuid) as organisation_id, '
+        'coalesce(entry.%I, %L::uuid) as organisation_id, '
         'entry.%I as at, coalesce((%s)::text, ''none'') as bucket',
-        v_trail.organisation_column, v_trail.time_column, coalesce(v_trail.bucket, '''all'''));
+        v_trail.organisation_column, pgtrail.platform_organisation(), v_trail.time_column, coalesce(v_trail.bucket, '''all'''));
 end;
 $$;
 
