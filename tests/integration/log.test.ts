@@ -253,7 +253,7 @@ describe("seal", () => {
         "insert into pgtrail.tile values (1, 0, 99, sha256(''))",
         "update pgtrail.log set tree_size = 0",
         "delete from pgtrail.batch",
-        "select pgtrail._append_batch(null, null, null, null, null, null)",
+        "select pgtrail._append_batch(null, null, null, null)",
         "select pgtrail.record_published_checkpoint('x')",
         "select pgtrail.start_new_origin('x')",
       ]) {
