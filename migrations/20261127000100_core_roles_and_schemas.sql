@@ -59,7 +59,8 @@ begin
     -- The runner's own schema, when node-pg-migrate made it a moment ago for its history table.
     if to_regnamespace('pgtrail') is not null then
         execute 'alter schema pgtrail owner to pgtrail_owner';
-        execute 'revoke all on all tables in schema pgtrail from public, anon, authenticated, service_role, pgtrail_auditor';
+        execute 'revoke all on all tables in schema pgtrail '
+                'from public, anon, authenticated, service_role, pgtrail_auditor';
     else
         execute 'create schema pgtrail authorization pgtrail_owner';
     end if;
@@ -75,17 +76,3 @@ $$;
 
 grant usage on schema public to anon, authenticated, service_role, pgtrail_auditor, pgtrail_purger;
 create schema pgtrail_partitions authorization pgtrail_owner;
-
-set role pgtrail_owner;
-
-comment on schema pgtrail is
-    'Machinery of pgtrail: trail registry, guards, partitions. Not part of the exposed API.';
-comment on schema pgtrail_partitions is
-    'Monthly partitions of the trails. Nobody but the owner may use it: row level security and grants are not inherited.';
-revoke all on schema pgtrail from public, anon;
-revoke all on schema pgtrail_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
-grant usage on schema pgtrail to authenticated, service_role, pgtrail_auditor;
--- It owns functions there.
-grant usage, create on schema pgtrail to pgtrail_purger;
-
-reset role;

@@ -2,6 +2,17 @@
 
 set role pgtrail_owner;
 
+-- By their owner, so that the migrating role need not be allowed to.
+comment on schema pgtrail is 'Machinery of pgtrail: trail registry, guards, partitions. Not part of the exposed API.';
+comment on schema pgtrail_partitions is
+    'Monthly partitions of the trails. Nobody but the owner may use it: row level security and grants are not '
+    'inherited.';
+revoke all on schema pgtrail from public, anon;
+revoke all on schema pgtrail_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
+grant usage on schema pgtrail to authenticated, service_role, pgtrail_auditor;
+-- It owns functions there.
+grant usage, create on schema pgtrail to pgtrail_purger;
+
 -- Whatever records errors adds a value for what it speaks of; the kinds of errors are those of pgtrail.safe_error().
 create type pgtrail.error_context as enum ('database', 'job', 'request', 'other');
 comment on type pgtrail.error_context is 'What an error was about: the first word of pgtrail.safe_error().';
@@ -120,6 +131,7 @@ comment on function pgtrail.safe_error(text, text) is
 
 create domain pgtrail.safe_error as text
     constraint error_is_of_the_safe_vocabulary check (value is null or value = pgtrail.safe_error(value));
-comment on domain pgtrail.safe_error is 'What went wrong, in words of pgtrail.safe_error() and nothing else: <context>.<kind>.';
+comment on domain pgtrail.safe_error is
+    'What went wrong, in words of pgtrail.safe_error() and nothing else: <context>.<kind>.';
 
 reset role;

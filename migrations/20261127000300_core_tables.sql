@@ -221,15 +221,19 @@ create table pgtrail.trail (
 revoke all on pgtrail.trail from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.trail to pgtrail_auditor;
 comment on table pgtrail.trail is 'Registry of trails, written by pgtrail.create_trail.';
-comment on column pgtrail.trail.trail_name is 'Name of the relation without its schema: the tag of its entries in the log and the prefix of its partitions.';
+comment on column pgtrail.trail.trail_name is
+    'Name of the relation without its schema: the tag of its entries in the log and the prefix of its partitions.';
 comment on column pgtrail.trail.relation is 'The partitioned table.';
 comment on column pgtrail.trail.organisation_column is 'Column that holds the tenant of an entry.';
-comment on column pgtrail.trail.time_column is 'Generated column that shows the time of the event, which is the time inside the id.';
-comment on column pgtrail.trail.erasable is 'Columns whose value may be erased while the proof of the entry stays valid.';
+comment on column pgtrail.trail.time_column is
+    'Generated column that shows the time of the event, which is the time inside the id.';
+comment on column pgtrail.trail.erasable is
+    'Columns whose value may be erased while the proof of the entry stays valid.';
 comment on column pgtrail.trail.digested is 'Columns that enter the log as a digest because they can be large.';
 comment on column pgtrail.trail.registered_at is 'When create_trail registered it first.';
 comment on column pgtrail.trail.bucket is
-    'SQL expression over the row "entry": what summaries of the trail count by. Null: one number for all. Set by set_summary().';
+    'SQL expression over the row "entry": what summaries of the trail count by. Null: one number for all. Set by '
+    'set_summary().';
 
 -- The log: one RFC 6962 Merkle tree over the entries of all trails, kept as tiles.
 --
@@ -259,7 +263,8 @@ revoke all on pgtrail.log from public, anon, authenticated, service_role, pgtrai
 grant select on pgtrail.log to pgtrail_auditor;
 comment on table pgtrail.log is 'The log, its head and how far sealing and verification have come.';
 comment on column pgtrail.log.log_id is 'Number of the log: 1.';
-comment on column pgtrail.log.origin is 'First line of its checkpoints (C2SP tlog-checkpoint) and name of its signing key. No space, no plus.';
+comment on column pgtrail.log.origin is
+    'First line of its checkpoints (C2SP tlog-checkpoint) and name of its signing key. No space, no plus.';
 comment on column pgtrail.log.tree_size is 'Number of leaves.';
 comment on column pgtrail.log.root is 'Root hash of the tree (RFC 6962, section 2.1).';
 comment on column pgtrail.log.era is 'Raised after a restore into another cluster, where transaction ids start low.';
@@ -279,18 +284,21 @@ create table pgtrail.tile (
     hashes     bytea not null,
 
     primary key (log_id, level, tile_index),
-    constraint hashes_are_1_to_256_sha256 check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0)
+    constraint hashes_are_1_to_256_sha256
+        check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0)
 );
 -- Hashes do not compress, and an external value can be read in slices.
 alter table pgtrail.tile alter column hashes set storage external;
 revoke all on pgtrail.tile from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.tile to pgtrail_auditor;
 comment on table pgtrail.tile is
-    'Tiles of C2SP tlog-tiles: tile n of level l holds the hashes of the subtrees of 256^l leaves number 256 n to 256 n + 255.';
+    'Tiles of C2SP tlog-tiles: tile n of level l holds the hashes of the subtrees of 256^l leaves number 256 n to '
+    '256 n + 255.';
 comment on column pgtrail.tile.log_id is 'The log.';
 comment on column pgtrail.tile.level is '0: hashes of leaves; l: hashes of full tiles of level l - 1.';
 comment on column pgtrail.tile.tile_index is 'Number of the tile in its level, from 0.';
-comment on column pgtrail.tile.hashes is '1 to 256 hashes of 32 bytes. A tile of less than 256 is a prefix of what it will be.';
+comment on column pgtrail.tile.hashes is
+    '1 to 256 hashes of 32 bytes. A tile of less than 256 is a prefix of what it will be.';
 
 create table pgtrail.batch (
     log_id          int not null references pgtrail.log (log_id),
@@ -323,8 +331,10 @@ comment on column pgtrail.batch.era is 'Era of its entries.';
 comment on column pgtrail.batch.from_tx_id is 'Position of the last entry before it.';
 comment on column pgtrail.batch.from_trail_name is 'See from_tx_id.';
 comment on column pgtrail.batch.from_entry_id is 'See from_tx_id.';
-comment on column pgtrail.batch.to_tx_id is 'Position of its last entry, or of the watermark when nothing was left behind that.';
-comment on column pgtrail.batch.to_trail_name is 'See to_tx_id. Empty when the position is a watermark: no entry lies there.';
+comment on column pgtrail.batch.to_tx_id is
+    'Position of its last entry, or of the watermark when nothing was left behind that.';
+comment on column pgtrail.batch.to_trail_name is
+    'See to_tx_id. Empty when the position is a watermark: no entry lies there.';
 comment on column pgtrail.batch.to_entry_id is 'See to_tx_id.';
 comment on column pgtrail.batch.sealed_at is 'When.';
 
@@ -346,7 +356,8 @@ create index batch_content_trail_name_month_idx on pgtrail.batch_content (trail_
 revoke all on pgtrail.batch_content from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.batch_content to pgtrail_auditor;
 comment on table pgtrail.batch_content is
-    'How many entries of which partition a batch has, and how many of them a retention policy removed: what tells a purge from tampering.';
+    'How many entries of which partition a batch has, and how many of them a retention policy removed: what tells a '
+    'purge from tampering.';
 comment on column pgtrail.batch_content.log_id is 'The log.';
 comment on column pgtrail.batch_content.first_leaf is 'The batch.';
 comment on column pgtrail.batch_content.trail_name is 'The trail.';
@@ -368,7 +379,8 @@ create table pgtrail.entry_format (
 revoke all on pgtrail.entry_format from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.entry_format to pgtrail_auditor;
 comment on table pgtrail.entry_format is
-    'What the entry of a trail consists of, by version. A column that is added later makes a new version for later entries.';
+    'What the entry of a trail consists of, by version. A column that is added later makes a new version for later '
+    'entries.';
 comment on column pgtrail.entry_format.trail_name is 'The trail.';
 comment on column pgtrail.entry_format.version is 'Number behind the trail''s name in the entry: <trail>/<version>.';
 comment on column pgtrail.entry_format.columns is 'Columns in the order in which the entry holds them.';
@@ -388,7 +400,8 @@ create table pgtrail.late_entry (
 revoke all on pgtrail.late_entry from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.late_entry to pgtrail_auditor;
 comment on table pgtrail.late_entry is
-    'Entries that were sealed behind their position: written after a restore into another cluster and before it was noticed.';
+    'Entries that were sealed behind their position: written after a restore into another cluster and before it was '
+    'noticed.';
 comment on column pgtrail.late_entry.log_id is 'The log.';
 comment on column pgtrail.late_entry.leaf_index is 'Their leaf.';
 comment on column pgtrail.late_entry.trail_name is 'The trail.';
@@ -429,12 +442,14 @@ create table pgtrail.erasure (
 revoke all on pgtrail.erasure from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.erasure to pgtrail_auditor;
 comment on table pgtrail.erasure is
-    'What keeps the proof of an entry valid when a column of it was erased: for the erased column its commitment, for the other erasable columns their salts.';
+    'What keeps the proof of an entry valid when a column of it was erased: for the erased column its commitment, '
+    'for the other erasable columns their salts.';
 comment on column pgtrail.erasure.trail_name is 'The trail.';
 comment on column pgtrail.erasure.entry_id is 'The entry.';
 comment on column pgtrail.erasure.column_name is 'The column.';
 comment on column pgtrail.erasure.commitment is 'Of an erased column: sha256(salt || value), as the log has it.';
-comment on column pgtrail.erasure.salt is 'Of a column that is still there: sha256(salt of the row || name of the column).';
+comment on column pgtrail.erasure.salt is
+    'Of a column that is still there: sha256(salt of the row || name of the column).';
 comment on column pgtrail.erasure.erased_at is 'When.';
 comment on column pgtrail.erasure.reason is 'Why.';
 
@@ -449,7 +464,8 @@ create table pgtrail.origin (
 );
 revoke all on pgtrail.origin from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.origin to pgtrail_auditor;
-comment on table pgtrail.origin is 'Origins that the log has had. A new one begins when the old one''s checkpoints no longer fit.';
+comment on table pgtrail.origin is
+    'Origins that the log has had. A new one begins when the old one''s checkpoints no longer fit.';
 comment on column pgtrail.origin.log_id is 'The log.';
 comment on column pgtrail.origin.from_size is 'Size of the tree when it began.';
 comment on column pgtrail.origin.origin is 'The origin.';
@@ -476,7 +492,8 @@ comment on column pgtrail.published_checkpoint.log_id is 'The log.';
 comment on column pgtrail.published_checkpoint.origin is 'The origin that signed it.';
 comment on column pgtrail.published_checkpoint.tree_size is 'Size of the tree.';
 comment on column pgtrail.published_checkpoint.root is 'Root hash.';
-comment on column pgtrail.published_checkpoint.note is 'The C2SP signed note, with the signatures of log and witnesses.';
+comment on column pgtrail.published_checkpoint.note is
+    'The C2SP signed note, with the signatures of log and witnesses.';
 comment on column pgtrail.published_checkpoint.published_at is 'When it was recorded first.';
 
 insert into pgtrail.log (log_id, origin, system_identifier)
@@ -507,7 +524,8 @@ alter table pgtrail.rollup enable row level security;
 revoke all on pgtrail.rollup from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.rollup to authenticated, service_role, pgtrail_auditor;
 comment on table pgtrail.rollup is
-    'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is counted here once its seal has passed it, and live until then.';
+    'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is '
+    'counted here once its seal has passed it, and live until then.';
 comment on column pgtrail.rollup.trail_name is 'The trail.';
 comment on column pgtrail.rollup.organisation_id is 'The tenant.';
 comment on column pgtrail.rollup.unit is 'hour or month. Every entry is in one of each.';
@@ -530,11 +548,13 @@ create table pgtrail.retention_policy (
 revoke all on pgtrail.retention_policy from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.retention_policy to pgtrail_auditor;
 comment on table pgtrail.retention_policy is
-    'How long entries are kept, by trail and organisation. A policy of an organisation takes the place of that of the trail; without any, entries are kept for ever.';
+    'How long entries are kept, by trail and organisation. A policy of an organisation takes the place of that of '
+    'the trail; without any, entries are kept for ever.';
 comment on column pgtrail.retention_policy.policy_id is 'The policy.';
 comment on column pgtrail.retention_policy.trail_name is 'The trail.';
 comment on column pgtrail.retention_policy.organisation_id is 'The tenant; null for all that have none of their own.';
-comment on column pgtrail.retention_policy.keep is 'How long, counted from the event or from when the database learned of it, whichever is later. Null: for ever.';
+comment on column pgtrail.retention_policy.keep is
+    'How long, counted from the event or from when the database learned of it, whichever is later. Null: for ever.';
 comment on column pgtrail.retention_policy.legal_basis is 'Why: the law, the contract or the decision.';
 comment on column pgtrail.retention_policy.set_at is 'When it was set.';
 comment on column pgtrail.retention_policy.set_by is 'Who set it: the role that had logged in.';
@@ -561,9 +581,11 @@ comment on column pgtrail.retention_setting.keep_at_least is 'No policy is short
 comment on column pgtrail.retention_setting.max_partitions is 'How many partitions a run drops at most.';
 comment on column pgtrail.retention_setting.max_batches is 'How many batches of entries a run deletes at most.';
 comment on column pgtrail.retention_setting.batch_size is 'How many entries a batch has at most.';
-comment on column pgtrail.retention_setting.archive_before_drop is 'Whether a partition is dropped only once pgtrail.archive has it.';
+comment on column pgtrail.retention_setting.archive_before_drop is
+    'Whether a partition is dropped only once pgtrail.archive has it.';
 comment on column pgtrail.retention_setting.system_identifier is 'Cluster in which retention was enabled.';
-comment on column pgtrail.retention_setting.database_oid is 'Database in which retention was enabled. A copy has another and removes nothing until enable_retention().';
+comment on column pgtrail.retention_setting.database_oid is
+    'Database in which retention was enabled. A copy has another and removes nothing until enable_retention().';
 insert into pgtrail.retention_setting (system_identifier, database_oid)
 select control.system_identifier, pg_database.oid
 from pg_control_system() as control
@@ -619,7 +641,8 @@ comment on column pgtrail.purge_run.started_at is 'When it began.';
 comment on column pgtrail.purge_run.finished_at is 'When it ended.';
 comment on column pgtrail.purge_run.entries is 'How many entries it removed.';
 comment on column pgtrail.purge_run.failures is 'How many parts of it failed or had to wait for the next run.';
-comment on column pgtrail.purge_run.results is 'What apply_retention returned: [{trail_name, organisation, entries, method, reason}].';
+comment on column pgtrail.purge_run.results is
+    'What apply_retention returned: [{trail_name, organisation, entries, method, reason}].';
 
 create table pgtrail.archive (
     trail_name  text not null references pgtrail.trail (trail_name),
@@ -637,7 +660,8 @@ create table pgtrail.archive (
 );
 revoke all on pgtrail.archive from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.archive to pgtrail_auditor;
-comment on table pgtrail.archive is 'Months of trails that were written to a file and verified there. It stays when the month is dropped.';
+comment on table pgtrail.archive is
+    'Months of trails that were written to a file and verified there. It stays when the month is dropped.';
 comment on column pgtrail.archive.trail_name is 'The trail.';
 comment on column pgtrail.archive.month is 'First day of the month (UTC) of the events.';
 comment on column pgtrail.archive.entries is 'How many entries of it the database had.';
@@ -660,17 +684,21 @@ create table pgtrail.tracked_table (
     constraint on_failure_is_block_or_warn check (on_failure in ('block', 'warn')),
     constraint level_is_statement_or_row check (level in ('statement', 'row'))
 );
-comment on table pgtrail.tracked_table is 'Tables whose changes are captured into audit_log. Written by pgtrail.track().';
+comment on table pgtrail.tracked_table is
+    'Tables whose changes are captured into audit_log. Written by pgtrail.track().';
 comment on column pgtrail.tracked_table.relation is 'The table.';
-comment on column pgtrail.tracked_table.entity_type is 'entity_type of its entries: schema.table, as it was called when it was first tracked.';
-comment on column pgtrail.tracked_table.organisation_column is 'Column with the tenant, of type uuid; null: its entries belong to the platform.';
+comment on column pgtrail.tracked_table.entity_type is
+    'entity_type of its entries: schema.table, as it was called when it was first tracked.';
+comment on column pgtrail.tracked_table.organisation_column is
+    'Column with the tenant, of type uuid; null: its entries belong to the platform.';
 comment on column pgtrail.tracked_table.excluded is 'Columns that are not captured.';
 comment on column pgtrail.tracked_table.redacted is 'Columns of which is captured that they changed, not what.';
 comment on column pgtrail.tracked_table.on_failure is
     'block: when a change cannot be recorded, it does not happen. warn: it happens, and goes to pgtrail.failed_write.';
 comment on column pgtrail.tracked_table.level is
     'Whether its triggers run after each statement or after each row, which partitions and logical replication need.';
-comment on column pgtrail.tracked_table.shape is 'What the trigger function was made for: see pgtrail._capture_shape().';
+comment on column pgtrail.tracked_table.shape is
+    'What the trigger function was made for: see pgtrail._capture_shape().';
 comment on column pgtrail.tracked_table.tracked_at is 'When the trigger function was made.';
 
 create table pgtrail.failed_write (
@@ -682,10 +710,12 @@ create table pgtrail.failed_write (
     replayed_at     timestamptz
 );
 comment on table pgtrail.failed_write is
-    'Changes of tables tracked with on_failure warn that could not be recorded. pgtrail.replay_failed_writes() records them.';
+    'Changes of tables tracked with on_failure warn that could not be recorded. pgtrail.replay_failed_writes() '
+    'records them.';
 comment on column pgtrail.failed_write.failed_write_id is 'Identifier, in the order of the changes.';
 comment on column pgtrail.failed_write.failed_at is 'When recording failed first.';
-comment on column pgtrail.failed_write.entry is 'The entry as it should have been recorded; its id holds the time of the change.';
+comment on column pgtrail.failed_write.entry is
+    'The entry as it should have been recorded; its id holds the time of the change.';
 comment on column pgtrail.failed_write.sqlstate is 'Why, the last time: SQLSTATE.';
 comment on column pgtrail.failed_write.message is 'Why, the last time: message.';
 comment on column pgtrail.failed_write.replayed_at is 'When it was recorded after all.';
@@ -708,7 +738,8 @@ create table pgtrail.alert (
 
     constraint severity_is_warning_or_critical check (severity in ('warning', 'critical'))
 );
-create unique index alert_is_open_once on pgtrail.alert (kind, organisation_id) nulls not distinct where resolved_at is null;
+create unique index alert_is_open_once on pgtrail.alert (kind, organisation_id) nulls not distinct
+    where resolved_at is null;
 revoke all on pgtrail.alert from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.alert to service_role, pgtrail_auditor;
 comment on table pgtrail.alert is 'What operations must look at. One open alert a kind and organisation.';

@@ -33,7 +33,7 @@ create table public.audit_log (
     constraint entity_id_has_a_type check (entity_id is null or entity_type is not null)
 ) partition by range (id);
 
--- "What did this user do?" and "what happened to this record?"; the index on (organisation_id, id) comes with the trail.
+-- "What did this user do?" and "what happened to this record?"; the trail brings the index on (organisation_id, id).
 create index audit_log_organisation_id_actor_id_id_idx
     on public.audit_log (organisation_id, actor_id, id) where actor_id is not null;
 create index audit_log_organisation_id_entity_type_entity_id_id_idx
@@ -43,7 +43,8 @@ comment on table public.audit_log is
     'General audit log: one row an event, append-only. Write with record_audit_event, read with get_audit_log.';
 comment on column public.audit_log.id is 'UUIDv7 of the time of the event. The same id sent again is the same entry.';
 comment on column public.audit_log.occurred_at is 'Time of the event, taken from the id, to the millisecond.';
-comment on column public.audit_log.organisation_id is 'Tenant. The all-zero platform organisation for events of no single one.';
+comment on column public.audit_log.organisation_id is
+    'Tenant. The all-zero platform organisation for events of no single one.';
 comment on column public.audit_log.actor_id is 'Who did it, as the identity provider names them.';
 comment on column public.audit_log.actor_kind is 'user, service, system or impersonated.';
 comment on column public.audit_log.impersonator_id is 'Who acted in the name of actor_id.';
@@ -60,7 +61,8 @@ comment on column public.audit_log.trace_id is 'Identifier of the distributed tr
 comment on column public.audit_log.recorded_at is 'When the database learned of the event. Set by the database.';
 comment on column public.audit_log.era is 'Raised after a restore into another cluster. Set by the database.';
 comment on column public.audit_log.tx_id is 'Transaction that wrote the entry. Set by the database.';
-comment on column public.audit_log.erasure_salt is 'Salt of the commitments to erasable columns; gone after an erasure. Set by the database.';
+comment on column public.audit_log.erasure_salt is
+    'Salt of the commitments to erasable columns; gone after an erasure. Set by the database.';
 
 create or replace function public.get_audit_log(
     p_organisation_id uuid,
@@ -332,7 +334,8 @@ Retries send the same p_id (a UUIDv7 of the time of the event): an id that is th
     'impersonated, user or service, by what is given. Raises 22023 (bad id), 23514 (future, no partition, too long or '
     'unknown value), 23502 (organisation or action missing).';
 
-select pgtrail.create_trail('public.audit_log', 'organisation_id', erasable => '{changes,details,ip_address,user_agent}');
+select pgtrail.create_trail('public.audit_log', 'organisation_id',
+    erasable => '{changes,details,ip_address,user_agent}');
 select pgtrail.set_summary('public.audit_log', 'entry.action');
 
 -- Who belongs to which organisation decides who may read its entries. Tables of the application's own, in place of

@@ -7,7 +7,9 @@ create type public.sync_direction as enum ('remove', 'restore');
 comment on type public.sync_direction is 'Whether a mentor is taken off the public website or put back.';
 create type public.sync_outcome as enum ('success', 'retryable_failure', 'dead_letter');
 comment on type public.sync_outcome is 'How an attempt ended: done, to be tried again, or given up.';
-create type public.sync_source as enum ('status_transition', 'nightly_batch', 'reconciliation', 'force_sync', 'break_glass');
+create type public.sync_source as enum (
+    'status_transition', 'nightly_batch', 'reconciliation', 'force_sync', 'break_glass'
+);
 comment on type public.sync_source is 'What started an attempt.';
 create domain pgtrail.http_status as int
     constraint http_status_is_100_to_599 check (value between 100 and 599);
@@ -34,28 +36,34 @@ create table public.hlf_sync_audit_log (
     constraint retry_count_is_not_negative check (retry_count >= 0)
 ) partition by range (id);
 
--- "What happened to this mentor?" and "what has failed?". A filter by outcome is not leakproof: under row level security
--- no index on the column serves it, but one of the failures alone does, and they are few.
+-- "What happened to this mentor?" and "what has failed?". A filter by outcome is not leakproof: under row level
+-- security no index on the column serves it, but one of the failures alone does, and they are few.
 create index hlf_sync_audit_log_organisation_id_mentor_id_id_idx
     on public.hlf_sync_audit_log (organisation_id, mentor_id, id);
 create index hlf_sync_audit_log_organisation_id_id_failed_idx
     on public.hlf_sync_audit_log (organisation_id, id) where outcome <> 'success';
 
 comment on table public.hlf_sync_audit_log is
-    'Attempts to remove a mentor from the public website or to restore one: one row an attempt, append-only. Write with record_hlf_sync_attempt, read with get_hlf_sync_audit.';
-comment on column public.hlf_sync_audit_log.id is 'UUIDv7 of the time of the attempt. The same id sent again is the same entry.';
-comment on column public.hlf_sync_audit_log.attempted_at is 'Time of the attempt, taken from the id, to the millisecond.';
+    'Attempts to remove a mentor from the public website or to restore one: one row an attempt, append-only. Write '
+    'with record_hlf_sync_attempt, read with get_hlf_sync_audit.';
+comment on column public.hlf_sync_audit_log.id is
+    'UUIDv7 of the time of the attempt. The same id sent again is the same entry.';
+comment on column public.hlf_sync_audit_log.attempted_at is
+    'Time of the attempt, taken from the id, to the millisecond.';
 comment on column public.hlf_sync_audit_log.organisation_id is 'Tenant.';
 comment on column public.hlf_sync_audit_log.mentor_id is 'The mentor.';
 comment on column public.hlf_sync_audit_log.sync_direction is 'remove or restore.';
 comment on column public.hlf_sync_audit_log.outcome is 'success, retryable_failure or dead_letter.';
-comment on column public.hlf_sync_audit_log.portal_response_code is 'HTTP status that the portal answered with; null when it did not answer.';
+comment on column public.hlf_sync_audit_log.portal_response_code is
+    'HTTP status that the portal answered with; null when it did not answer.';
 comment on column public.hlf_sync_audit_log.retry_count is 'How many attempts of the same job came before this one.';
 comment on column public.hlf_sync_audit_log.source is 'What started the attempt.';
 comment on column public.hlf_sync_audit_log.error_code is 'What went wrong, as pgtrail.safe_error says it.';
 comment on column public.hlf_sync_audit_log.sync_job_id is 'The job that the attempt belongs to.';
-comment on column public.hlf_sync_audit_log.requested_by is 'Who asked for it, where a person did: forced and break-glass syncs.';
-comment on column public.hlf_sync_audit_log.recorded_at is 'When the database learned of the event. Set by the database.';
+comment on column public.hlf_sync_audit_log.requested_by is
+    'Who asked for it, where a person did: forced and break-glass syncs.';
+comment on column public.hlf_sync_audit_log.recorded_at is
+    'When the database learned of the event. Set by the database.';
 comment on column public.hlf_sync_audit_log.era is 'Raised after a restore into another cluster. Set by the database.';
 comment on column public.hlf_sync_audit_log.tx_id is 'Transaction that wrote the entry. Set by the database.';
 

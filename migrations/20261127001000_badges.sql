@@ -217,12 +217,14 @@ alter type pgtrail.error_context add value if not exists 'webhook';
 create domain pgtrail.badges as jsonb
     constraint badges_is_an_array_of_uuids check (pgtrail._is_array_of_uuids(value))
     constraint badges_has_at_most_64_kib check (pg_column_size(value) <= 65536);
-comment on domain pgtrail.badges is 'JSON array of badge definition ids (UUIDs as text), at most 64 KiB in its binary form.';
+comment on domain pgtrail.badges is
+    'JSON array of badge definition ids (UUIDs as text), at most 64 KiB in its binary form.';
 create domain pgtrail.outcomes as jsonb
     constraint outcomes_is_an_object_of_booleans
         check (pgtrail._is_object_of_booleans(value))
     constraint outcomes_has_at_most_64_kib check (pg_column_size(value) <= 65536);
-comment on domain pgtrail.outcomes is 'JSON object of booleans, by badge definition id, at most 64 KiB in its binary form.';
+comment on domain pgtrail.outcomes is
+    'JSON object of booleans, by badge definition id, at most 64 KiB in its binary form.';
 
 create table public.badge_evaluation_logs (
     id                uuid not null default pgtrail.uuid7(),
@@ -251,22 +253,31 @@ create index idx_eval_logs_org on public.badge_evaluation_logs (org_id, id);
 create index idx_eval_logs_mentor on public.badge_evaluation_logs (peer_mentor_id, id);
 
 comment on table public.badge_evaluation_logs is
-    'Runs of the evaluation of badges: one row a run, append-only. Write with record_badge_evaluation, read with get_badge_evaluation_logs.';
-comment on column public.badge_evaluation_logs.id is 'UUIDv7 of the time of the run. The same id sent again is the same entry.';
-comment on column public.badge_evaluation_logs.triggered_at is 'Time of the run, taken from the id, to the millisecond.';
+    'Runs of the evaluation of badges: one row a run, append-only. Write with record_badge_evaluation, read with '
+    'get_badge_evaluation_logs.';
+comment on column public.badge_evaluation_logs.id is
+    'UUIDv7 of the time of the run. The same id sent again is the same entry.';
+comment on column public.badge_evaluation_logs.triggered_at is
+    'Time of the run, taken from the id, to the millisecond.';
 comment on column public.badge_evaluation_logs.org_id is 'Tenant.';
 comment on column public.badge_evaluation_logs.peer_mentor_id is 'Whose badges were evaluated.';
-comment on column public.badge_evaluation_logs.activity_id is 'The activity that triggered the run; null for a reconciliation.';
-comment on column public.badge_evaluation_logs.badges_evaluated is 'JSON array of the badge definitions that were checked.';
-comment on column public.badge_evaluation_logs.criteria_outcomes is 'JSON object: badge definition -> whether its criteria are met.';
+comment on column public.badge_evaluation_logs.activity_id is
+    'The activity that triggered the run; null for a reconciliation.';
+comment on column public.badge_evaluation_logs.badges_evaluated is
+    'JSON array of the badge definitions that were checked.';
+comment on column public.badge_evaluation_logs.criteria_outcomes is
+    'JSON object: badge definition -> whether its criteria are met.';
 comment on column public.badge_evaluation_logs.badges_awarded is 'Badges that the run newly awarded.';
 comment on column public.badge_evaluation_logs.error_message is 'What went wrong, as pgtrail.safe_error says it.';
 comment on column public.badge_evaluation_logs.duration_ms is 'How long the run took, in milliseconds, rounded up.';
-comment on column public.badge_evaluation_logs.recorded_at is 'When the database learned of the event. Set by the database.';
-comment on column public.badge_evaluation_logs.era is 'Raised after a restore into another cluster. Set by the database.';
+comment on column public.badge_evaluation_logs.recorded_at is
+    'When the database learned of the event. Set by the database.';
+comment on column public.badge_evaluation_logs.era is
+    'Raised after a restore into another cluster. Set by the database.';
 comment on column public.badge_evaluation_logs.tx_id is 'Transaction that wrote the entry. Set by the database.';
 
-select pgtrail.create_trail('public.badge_evaluation_logs', 'org_id', digested => '{badges_evaluated,criteria_outcomes}');
+select pgtrail.create_trail('public.badge_evaluation_logs', 'org_id',
+    digested => '{badges_evaluated,criteria_outcomes}');
 select pgtrail.set_summary(
     'public.badge_evaluation_logs',
     'case when entry.error_message is not null then ''failed'' '

@@ -2,13 +2,20 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/errors.js";
+import { withClient } from "./database.js";
 import { dumpSchema, missingPostgres } from "./dump.js";
-import { projectRoot } from "./files.js";
-import { historyProblems } from "./history.js";
+import { projectRoot, sqlFiles } from "./files.js";
+import { generateFiles } from "./generate.js";
 import { formatFinding, lintProject } from "./lint.js";
-import { readMigrations } from "./migrations.js";
-import { sourceProblems } from "./replay.js";
-import { migrateEmpty, replaySources, withScratchDatabase } from "./scratch.js";
+import { migrationProblems, readMigrations } from "./migrations.js";
+import {
+  type CreateDatabase,
+  migrateBySteps,
+  replaySources,
+  type ScratchDatabase,
+  withScratchServer,
+} from "./scratch.js";
+import { pushMigrations } from "./supabase.js";
 
 /** What a gate found. */
 export interface GateResult {
@@ -42,41 +49,33 @@ async function pass({ name: gate, summary, remedy, problems }: Gate): Promise<Ga
 }
 
 /** The gates that need no database, fast ones first. */
-function textGates(root: string, landedIn: string): Gate[] {
+function textGates(root: string): Gate[] {
   return [
     {
       name: "text",
-      summary: "migrations/ and sql/ keep the text rules",
+      summary: "sql/ keeps the text rules",
       remedy: "Change the lines above.",
       problems: () => lintProject(root).map(formatFinding),
     },
     {
-      name: "sources",
-      summary: "every source equals its last copy in a migration",
-      remedy:
-        "Run `npm run db:build -- <slug>`; drop what a removed source made in a migration of its own.",
-      problems: () => sourceProblems(root),
-    },
-    {
-      name: "history",
-      summary: "landed migrations are unchanged, all are listed and copied",
-      remedy: "Restore landed files with git; for new ones run `npm run db:build -- --sync`.",
-      problems: () => historyProblems(root, landedIn),
+      name: "build",
+      summary: "migrations/ is what sql/ makes, and what was released is as it was",
+      remedy: "Run `npm run db:build`.",
+      problems: () => migrationProblems(root),
     },
     {
       name: "squawk",
-      summary: "squawk finds nothing in the hand-written migrations",
-      remedy: "Change the migration, or exclude the rule in .squawk.toml with a reason.",
+      summary: "squawk finds nothing in sql/tables, sql/types and sql/changes",
+      remedy: "Change the statement, or exclude the rule in .squawk.toml with a reason.",
       problems: () => squawkProblems(root),
     },
   ];
 }
 
 function squawkProblems(root: string): string[] {
-  const files = readMigrations(root)
-    .filter(({ replaySlug }) => replaySlug === undefined)
-    .map(({ name }) => `migrations/${name}`);
-  if (files.length === 0) return [];
+  const files = ["tables", "types", "changes"].flatMap((kind) =>
+    sqlFiles(join(root, "sql", kind)).map((file) => `sql/${kind}/${file}`),
+  );
   const { status, stdout, stderr, error } = spawnSync(
     process.execPath,
     [
@@ -92,46 +91,101 @@ function squawkProblems(root: string): string[] {
   return `${stdout}${stderr}`.trim().split("\n");
 }
 
-/** The first line in which two texts differ, in words; empty when they are the same. */
-export function firstDifference(expected: string, found: string, of: string): string[] {
+/** Where a text is not as expected: the lines that only one of the two has. */
+export function differences(expected: string, found: string, of: string): string[] {
   if (expected === found) return [];
-  const [expectedLines, foundLines] = [expected.split("\n"), found.split("\n")];
-  const index = expectedLines.findIndex((line, at) => line !== foundLines[at]);
-  const at = index === -1 ? expectedLines.length : index;
-  return [
-    `${of}:${at + 1}: expected ${expectedLines[at] ?? "the end"}`,
-    `${of}:${at + 1}: found    ${foundLines[at] ?? "the end"}`,
+  const [wanted, actual] = [labelledLines(expected), labelledLines(found)];
+  const [isWanted, isActual] = [new Set(wanted), new Set(actual)];
+  const lines = [
+    ...wanted.filter((line) => !isActual.has(line)).map((line) => `${of} lacks ${line}`),
+    ...actual.filter((line) => !isWanted.has(line)).map((line) => `${of} has   ${line}`),
   ];
+  return lines.length > 0 ? lines.slice(0, 40) : [`${of} has the same lines in another order`];
 }
 
-/** The gates that need a database: the first one leaves it migrated for the second. */
-function catalogGates(root: string, migratorUrl: string, superuserUrl: string): Gate[] {
-  let migrated: string | undefined;
+/** Lines without blanks around them; those of a dump with the object that they speak of. */
+function labelledLines(text: string): string[] {
+  let object = "";
+  return text.split("\n").map((line) => {
+    const [, name, type] = /^-- Name: (.*?); Type: (.*?);/.exec(line) ?? [];
+    if (name !== undefined) object = `${type} ${name}: `;
+    return object + line.trim();
+  });
+}
+
+/** The gates that need a database, each of its own. */
+function databaseGates(root: string, createDatabase: CreateDatabase): Gate[] {
+  let generated = new Map<string, string>();
+  let installed: { database: ScratchDatabase; dump: string } | undefined;
+  const requireInstalled = () => {
+    if (installed !== undefined) return installed;
+    throw new UserError("the install set could not be applied", {
+      hint: "Repair what the gate named layers found first.",
+    });
+  };
   return [
     {
-      name: "catalog",
-      summary: "an empty database, migrated, dumps to schema.sql",
-      remedy: "Run `npm run db:dump` and review what changed in schema.sql.",
+      name: "layers",
+      summary: "the install set applies a layer at a time, and the log works after each",
+      remedy: "Make the layer use nothing of those behind it.",
       problems: async () => {
-        await migrateEmpty(root, migratorUrl);
-        migrated = await dumpSchema(superuserUrl);
-        const schema = join(root, "schema.sql");
-        if (!existsSync(schema)) return ["schema.sql is missing"];
-        return firstDifference(migrated, readFileSync(schema, "utf8"), "schema.sql");
+        const database = await createDatabase();
+        generated = await generateFiles(root, database, async (layer) => {
+          await withClient(database.migratorUrl, (client) =>
+            client.query("select pgtrail.seal(), pgtrail.health()").catch((cause: Error) => {
+              throw new UserError(`sealing fails behind the layer ${layer}: ${cause.message}`, {
+                cause,
+              });
+            }),
+          );
+        });
+        installed = { database, dump: dumpSchema(database.superuserUrl) };
+        return [];
+      },
+    },
+    {
+      name: "schema",
+      summary: "what is generated is what the install set makes",
+      remedy: "Run `npm run db:generate` and review what changes.",
+      problems: () => {
+        requireInstalled();
+        return [...generated].flatMap(([path, text]) => {
+          const file = join(root, path);
+          return differences(text, existsSync(file) ? readFileSync(file, "utf8") : "", path);
+        });
+      },
+    },
+    {
+      name: "migrate",
+      summary: "migrations/, applied by node-pg-migrate, make the schema of the install set",
+      remedy:
+        "Write into sql/changes/ what the delta lacks; columns added later stand last in sql/tables.",
+      problems: async () => {
+        const { dump } = requireInstalled();
+        const { migratorUrl, superuserUrl } = await createDatabase();
+        await migrateBySteps(migratorUrl, [{ migrations: readMigrations(root) }]);
+        return differences(dump, dumpSchema(superuserUrl), "migrations/");
+      },
+    },
+    {
+      name: "supabase",
+      summary: "the Supabase CLI makes the same",
+      remedy: "Keep to what both runners understand.",
+      problems: async () => {
+        const { dump } = requireInstalled();
+        const { migratorUrl, superuserUrl } = await createDatabase();
+        await pushMigrations(root, migratorUrl);
+        return differences(dump, dumpSchema(superuserUrl), "supabase db push");
       },
     },
     {
       name: "replay",
-      summary: "applying all of sql/ once more changes nothing",
+      summary: "applying all that can be replayed once more changes nothing",
       remedy: "Make the source replayable: create or replace, drop policy if exists and the like.",
       problems: async () => {
-        if (migrated === undefined) {
-          throw new UserError("the database could not be migrated", {
-            hint: "Repair what the catalog gate names first.",
-          });
-        }
-        await replaySources(root, migratorUrl);
-        return firstDifference(migrated, await dumpSchema(superuserUrl), "replayed schema");
+        const { database, dump } = requireInstalled();
+        await replaySources(root, database.migratorUrl);
+        return differences(dump, dumpSchema(database.superuserUrl), "the replayed schema");
       },
     },
   ];
@@ -141,25 +195,22 @@ function catalogGates(root: string, migratorUrl: string, superuserUrl: string): 
 export interface CheckOptions {
   /** Only the gates that need no database. */
   readonly textOnly?: boolean;
-  /** The commit whose migrations count as landed; HEAD unless told otherwise. */
-  readonly landedIn?: string;
 }
 
 /** Passes the gates one after the other, fast ones first, and yields each result when it is there. */
 export async function* check(root: string, options: CheckOptions = {}): AsyncGenerator<GateResult> {
-  for (const gate of textGates(root, options.landedIn ?? "HEAD")) yield await pass(gate);
+  for (const gate of textGates(root)) yield await pass(gate);
   if (options.textOnly) return;
 
   const missing = missingPostgres();
   if (missing !== undefined) {
     const summary = `${missing}: left to CI`;
-    yield { gate: "catalog, replay", status: "skipped", summary, problems: [], remedy: "" };
+    yield { gate: "database", status: "skipped", summary, problems: [], remedy: "" };
     return;
   }
-  yield* await withScratchDatabase(async ({ migratorUrl, superuserUrl }) => {
+  yield* await withScratchServer(async (createDatabase) => {
     const results: GateResult[] = [];
-    for (const gate of catalogGates(root, migratorUrl, superuserUrl))
-      results.push(await pass(gate));
+    for (const gate of databaseGates(root, createDatabase)) results.push(await pass(gate));
     return results;
   });
 }

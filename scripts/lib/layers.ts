@@ -7,9 +7,13 @@ export const LAYERS = [
   {
     name: "core",
     migrations: {
-      // The only two that the migrating role runs as itself.
       core_roles_and_schemas: ["setup/roles_and_schemas.sql"],
-      core_types: ["types/core.sql", "functions/core/errors/", "types/safe_error.sql"],
+      core_types: [
+        "setup/schema_privileges.sql",
+        "types/core.sql",
+        "functions/core/errors/",
+        "types/safe_error.sql",
+      ],
       core_tables: [
         // Defaults of the tables call them.
         "functions/core/ids/",
@@ -57,3 +61,6 @@ export const LAYERS = [
     },
   },
 ] as const;
+
+/** Migrations that the migrating role runs as itself: it makes the owner, and pg_cron runs its jobs. */
+export const AS_MIGRATING_ROLE: readonly string[] = ["core_roles_and_schemas", "core_jobs"];

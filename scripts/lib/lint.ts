@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sqlFiles } from "./files.js";
-import { RESET_ROLE, readMigrations, SET_ROLE } from "./migrations.js";
 import { kindAndName } from "./sources.js";
 import { lineAt, significant, skeleton, statements, type Token, tokenise } from "./tokens.js";
 
@@ -37,7 +36,7 @@ type Rule = (file: SqlFile, report: Report) => void;
 
 const LONGEST_LINE = 120;
 
-/** One migrations folder, two runners: what either of them would trip over. */
+/** What a source must not hold because its migration holds it: either runner would trip over it. */
 const runnerRules: Rule = ({ text, tokens, statements }, report) => {
   // node-pg-migrate cuts a file at such a comment and drops what stands before it, in silence. The
   // pattern is its own, so that it is found wherever node-pg-migrate would find it.
@@ -56,7 +55,15 @@ const runnerRules: Rule = ({ text, tokens, statements }, report) => {
       report("psql-command", "commands of psql mean nothing to the runners: write SQL", offset);
     }
   }
-  for (const { skeleton, offset } of statements) {
+  for (const statement of statements) {
+    const { skeleton, offset } = statement;
+    if (isSessionSetting(statement)) {
+      report(
+        "session-setting",
+        `"${skeleton}" would last into the next file: qualify names, use set local`,
+        offset,
+      );
+    }
     if (
       /^(begin|commit|rollback|abort|end|savepoint|release|start transaction|prepare transaction)\b/.test(
         skeleton,
@@ -79,49 +86,7 @@ function isSessionSetting({ skeleton }: Statement): boolean {
   return /^(set|reset|discard)\b/.test(skeleton) && !/^set (local|constraints)\b/.test(skeleton);
 }
 
-const isSetRole = ({ skeleton }: Statement): boolean => `${skeleton};` === SET_ROLE;
-const isResetRole = ({ skeleton }: Statement): boolean => `${skeleton};` === RESET_ROLE;
-
-const migrationRules: Rule = ({ statements, text }, report) => {
-  for (const statement of statements) {
-    if (isSessionSetting(statement) && !isSetRole(statement) && !isResetRole(statement)) {
-      report(
-        "session-setting",
-        `"${statement.skeleton}" would last into the next file: qualify names, use set local`,
-        statement.offset,
-      );
-    }
-  }
-  const last = statements.at(-1);
-  if (last && !isResetRole(last) && statements.some(isSetRole)) {
-    report("frame", `the last statement must be "${RESET_ROLE}"`, last.offset);
-  }
-  if (statements.every((statement) => isSetRole(statement) || isResetRole(statement))) {
-    report("empty-migration", "has no statements: write them or delete the file", text.length);
-  }
-};
-
-const isSchedulingJobs = ({ skeleton }: Statement): boolean =>
-  skeleton === "select * from pgtrail.schedule_jobs ( )";
-
-/** All but the first migration, which creates the role, and what the migrating role itself must do. */
-const frameRule: Rule = ({ statements }, report) => {
-  const first = statements[0];
-  if (first && !isSetRole(first) && !statements.every(isSchedulingJobs)) {
-    report("frame", `the first statement must be "${SET_ROLE}"`, first.offset);
-  }
-};
-
-const sourceRules: Rule = ({ text, tokens, statements }, report) => {
-  for (const statement of statements) {
-    if (isSessionSetting(statement)) {
-      report(
-        "session-setting",
-        "the migration around it sets the role: remove it",
-        statement.offset,
-      );
-    }
-  }
+const textRules: Rule = ({ text, tokens, statements }, report) => {
   let offset = 0;
   for (const line of text.split("\n")) {
     if (line.includes("\t")) report("tab", "indent with four spaces", offset);
@@ -137,6 +102,7 @@ const sourceRules: Rule = ({ text, tokens, statements }, report) => {
       report("lower-case", `write ${text.toLowerCase()}, not ${text}`, offset);
     }
   }
+  for (const body of bodies(statements)) raiseRule(significant(body), report);
 };
 
 /** The bodies of functions and of do blocks, as tokens with positions in the file. */
@@ -183,7 +149,9 @@ const functionRules: Rule = ({ path, statements }, report) => {
   if (name !== kindAndName(path).name) {
     report("file-name", `makes ${name}: name the file ${name}.sql`, create.offset);
   }
-  if (!/ set search_path = pg_catalog , pg_temp( |$)/.test(create.skeleton)) {
+  // An SQL-standard body is parsed once, when the function is made, whatever the caller's path is.
+  const isParsed = / (return|begin atomic) /.test(create.skeleton);
+  if (!isParsed && !/ set search_path = pg_catalog , pg_temp( |$)/.test(create.skeleton)) {
     report("search-path", "add set search_path = pg_catalog, pg_temp", create.offset);
   }
   const after = statements.slice(statements.indexOf(create) + 1).map(({ skeleton }) => skeleton);
@@ -202,7 +170,6 @@ const functionRules: Rule = ({ path, statements }, report) => {
   if (!after.some((statement) => comment.test(statement))) {
     report("comment", `follow with comment on ${kind} ${qualifiedName}(...)`, create.offset);
   }
-  for (const body of bodies(statements)) raiseRule(significant(body), report);
 };
 
 /** A pattern that matches a text as it is. */
@@ -239,12 +206,8 @@ const policyRules: Rule = ({ statements }, report) => {
   }
 };
 
-/**
- * Applies rules to a text.
- *
- * @param path path from the project's root; names the file in the findings
- */
-function apply(path: string, text: string, rules: readonly Rule[]): Finding[] {
+/** The findings in one source; its folder decides which rules it must keep. */
+export function lintSource(path: string, text: string): Finding[] {
   const tokens = tokenise(text);
   const file: SqlFile = {
     path,
@@ -256,6 +219,10 @@ function apply(path: string, text: string, rules: readonly Rule[]): Finding[] {
       offset: statement[0]?.offset ?? 0,
     })),
   };
+  const rules = [runnerRules, textRules];
+  const { kind } = kindAndName(path);
+  if (kind === "functions") rules.push(functionRules);
+  if (kind === "policies") rules.push(policyRules);
   const findings: Finding[] = [];
   for (const rule of rules) {
     rule(file, (name, message, offset = 0) => {
@@ -265,30 +232,11 @@ function apply(path: string, text: string, rules: readonly Rule[]): Finding[] {
   return findings.sort((a, b) => a.line - b.line);
 }
 
-/** The findings in one migration. The first one creates the role that the others begin with. */
-export function lintMigration(path: string, text: string, isFirst: boolean): Finding[] {
-  return apply(path, text, [runnerRules, migrationRules, ...(isFirst ? [] : [frameRule])]);
-}
-
-/** The findings in one source; its folder decides which rules it must keep. */
-export function lintSource(path: string, text: string): Finding[] {
-  const rules = [runnerRules, sourceRules];
-  const { kind } = kindAndName(path);
-  if (kind === "functions") rules.push(functionRules);
-  if (kind === "policies") rules.push(policyRules);
-  return apply(path, text, rules);
-}
-
-/** The findings in all of migrations/ and sql/. */
+/** The findings in all of sql/, from which everything else is made. */
 export function lintProject(root: string): Finding[] {
-  return [
-    ...readMigrations(root).flatMap(({ name, text }, index) =>
-      lintMigration(`migrations/${name}`, text, index === 0),
-    ),
-    ...sqlFiles(join(root, "sql")).flatMap((file) =>
-      lintSource(`sql/${file}`, readFileSync(join(root, "sql", file), "utf8")),
-    ),
-  ];
+  return sqlFiles(join(root, "sql")).flatMap((file) =>
+    lintSource(`sql/${file}`, readFileSync(join(root, "sql", file), "utf8")),
+  );
 }
 
 /** A finding on one line, as editors and terminals link it. */

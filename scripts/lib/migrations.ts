@@ -3,12 +3,13 @@
  * each build. What a release had never changes: the sources that differ from it go into one more
  * file, the delta, behind what its author writes in sql/changes/ for the objects that have state.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/errors.js";
 import { sha256, sqlFiles } from "./files.js";
 import { committedText, newestRelease } from "./git.js";
-import { isReplayable, readSteps, type Source, type Step } from "./sources.js";
+import { AS_MIGRATING_ROLE, LAYERS } from "./layers.js";
+import { isReplayable, readSteps, type Step } from "./sources.js";
 
 /** A file of migrations/. */
 export interface Migration {
@@ -21,16 +22,13 @@ export interface Migration {
 export const SET_ROLE = "set role pgtrail_owner;";
 
 /** The runner then writes its history row as the migrating role. */
-export const RESET_ROLE = "reset role;";
+const RESET_ROLE = "reset role;";
 
 /** Hashes of migrations/ and sql/, for `sha256sum --check`; what a release tag has of it is frozen. */
 export const CHECKSUMS = "migrations.sha256";
 
 /** Time in the names of the install set, a minute apart. Both runners apply files in this order. */
 const FIRST_STAMP = 20261127000100;
-
-/** Migrations that the migrating role runs as itself: it makes the owner, and pg_cron runs its jobs. */
-const AS_MIGRATING_ROLE = ["core_roles_and_schemas", "core_jobs"];
 
 /** Reads migrations/ in the order in which it is applied. */
 export function readMigrations(root: string): Migration[] {
@@ -41,7 +39,7 @@ export function readMigrations(root: string): Migration[] {
 }
 
 /** The install set as sql/ is now: what an empty database needs. */
-export function installSet(root: string, steps: readonly Step[] = readSteps(root)): Migration[] {
+export function installSet(steps: readonly Step[]): Migration[] {
   return steps.map(({ name, sources }, index) => ({
     name: `${FIRST_STAMP + index * 100}_${name}.sql`,
     text: migrationText(
@@ -51,15 +49,19 @@ export function installSet(root: string, steps: readonly Step[] = readSteps(root
   }));
 }
 
+/** The install set by layer, in their order. */
+export function installLayers(root: string): { layer: string; migrations: Migration[] }[] {
+  const steps = readSteps(root);
+  const migrations = installSet(steps);
+  return LAYERS.map(({ name: layer }) => ({
+    layer,
+    migrations: migrations.filter((_, index) => steps[index]?.layer === layer),
+  }));
+}
+
 function migrationText(parts: readonly string[], asMigratingRole = false): string {
-  const frame = asMigratingRole ? [] : [`${SET_ROLE}\n`];
-  const end = asMigratingRole ? [] : [`${RESET_ROLE}\n`];
-  return [
-    "-- Made of sql/ by `npm run db:build`; never edited.\n",
-    ...frame,
-    ...parts,
-    ...end,
-  ].join("\n");
+  const framed = asMigratingRole ? parts : [`${SET_ROLE}\n`, ...parts, `${RESET_ROLE}\n`];
+  return ["-- Made of sql/ by `npm run db:build`; never edited.\n", ...framed].join("\n");
 }
 
 /** What the newest release froze. */
@@ -73,17 +75,21 @@ export interface Release {
 /**
  * The newest release.
  *
- * @throws UserError when CHANGELOG.md has a release that git has no tag of.
+ * @throws UserError when git and CHANGELOG.md do not agree on which that is: nothing may be built
+ *   then, because what is frozen is not known.
  */
 export function readRelease(root: string): Release | undefined {
   const tag = newestRelease(root);
   const changelog = join(root, "CHANGELOG.md");
-  const released =
-    existsSync(changelog) && /^## \[(\d\S*)\]/m.exec(readFileSync(changelog, "utf8"))?.[1];
-  if (tag === undefined && released) {
-    throw new UserError(`CHANGELOG.md has release ${released}, and git knows no tag of a release`, {
-      hint: "Fetch the tags: git fetch --tags --unshallow. They tell which migrations are frozen.",
-    });
+  const [, version] =
+    (existsSync(changelog) && /^## \[(\d[^\]]*)\]/m.exec(readFileSync(changelog, "utf8"))) || [];
+  if (version !== undefined && tag !== `v${version}`) {
+    throw new UserError(
+      `the newest release is ${version} in CHANGELOG.md, and ${tag ?? "unknown"} to git`,
+      {
+        hint: `Fetch the tags, or tag the release: v${version} tells which migrations are frozen.`,
+      },
+    );
   }
   if (tag === undefined) return undefined;
   return { tag, checksums: readChecksums(committedText(root, CHECKSUMS, tag)) };
@@ -99,46 +105,59 @@ function readChecksums(text: string): Map<string, string> {
  * delta is named for the version in package.json and applies sql/changes/<version>.sql, for what
  * has state, and then each source that can be replayed and differs from the release.
  *
- * @throws UserError when a file of the release is gone, or when sources with state differ from the
- *   release and nothing in sql/changes/ says how a database gets there.
+ * @throws UserError when a file of the release is not as it was, when the version is still that of
+ *   the release, or when sources with state differ from it and nothing in sql/changes/ says how a
+ *   database gets there.
  */
-export function wantedMigrations(root: string, release = readRelease(root)): Migration[] {
+export function wantedMigrations(root: string): Migration[] {
   const steps = readSteps(root);
-  if (release === undefined) return installSet(root, steps);
+  const release = readRelease(root);
+  if (release === undefined) return installSet(steps);
+  const frozen = frozenMigrations(root, release);
+  const text = deltaText(root, release, steps);
+  if (text === undefined) return frozen;
+  const stamp = Number(frozen.at(-1)?.name.slice(0, 14)) + 100;
+  const version = packageVersion(root).replaceAll(".", "_");
+  return [...frozen, { name: `${stamp}_version_${version}.sql`, text }];
+}
 
-  const frozen = [...release.checksums.keys()].filter((path) => path.startsWith("migrations/"));
+function frozenMigrations(root: string, { tag, checksums }: Release): Migration[] {
   const present = new Map(readMigrations(root).map((migration) => [migration.name, migration]));
-  const kept = frozen.map((path) => {
+  return [...checksums].flatMap(([path, checksum]) => {
+    if (!path.startsWith("migrations/")) return [];
     const migration = present.get(path.slice("migrations/".length));
-    if (migration === undefined || sha256(migration.text) !== release.checksums.get(path)) {
-      throw new UserError(`${path} was released with ${release.tag} and is not as it was`, {
-        hint: `Restore it: git checkout ${release.tag} -- ${path}. Changes go into the next delta.`,
+    if (migration === undefined || sha256(migration.text) !== checksum) {
+      throw new UserError(`${path} is not as ${tag} released it`, {
+        hint: `Restore it by git checkout ${tag} -- migrations, and change sql/: what differs makes the next delta.`,
       });
     }
-    return migration;
+    return [migration];
   });
-  const delta = deltaText(root, release, steps);
-  if (delta === undefined) return kept;
-  const version = packageVersion(root).replaceAll(".", "_");
-  const last = Number((kept.at(-1)?.name ?? "").slice(0, 14));
-  return [...kept, { name: `${last + 100}_version_${version}.sql`, text: delta }];
 }
 
 function deltaText(root: string, release: Release, steps: readonly Step[]): string | undefined {
+  // By content, so that a source may move to another room.
+  const released = new Set(release.checksums.values());
   const changed = steps
     .flatMap(({ sources }) => sources)
-    .filter((source) => release.checksums.get(source.path) !== source.sha256);
-  const file = join("sql", "changes", `${packageVersion(root)}.sql`);
+    .filter((source) => !released.has(source.sha256));
+  const version = packageVersion(root);
+  if (`v${version}` === release.tag) {
+    if (changed[0] === undefined) return undefined;
+    throw new UserError(`${changed[0].path} has changed since ${release.tag} was released`, {
+      hint: "Give package.json the version that will have the change.",
+    });
+  }
+  const file = `sql/changes/${version}.sql`;
   const byHand = existsSync(join(root, file)) ? [readFileSync(join(root, file), "utf8")] : [];
   const stateful = changed.find((source) => !isReplayable(source));
-  if (stateful && byHand.length === 0) {
-    throw new UserError(`${stateful.path} has state and differs from ${release.tag}`, {
+  if (stateful !== undefined && byHand.length === 0) {
+    throw new UserError(`${stateful.path} has state and has changed since ${release.tag}`, {
       hint: `Write the statements that bring a database of ${release.tag} there into ${file}.`,
     });
   }
-  const replayed = changed.filter(isReplayable).map(({ text }: Source) => text);
-  if (byHand.length + replayed.length === 0) return undefined;
-  return migrationText([...byHand, ...replayed]);
+  const parts = [...byHand, ...changed.filter(isReplayable).map(({ text }) => text)];
+  return parts.length === 0 ? undefined : migrationText(parts);
 }
 
 function packageVersion(root: string): string {
@@ -155,7 +174,7 @@ function checksumText(root: string, migrations: readonly Migration[]): string {
 }
 
 /**
- * Writes migrations/ and migrations.sha256.
+ * Writes migrations/, its copy in supabase/ and migrations.sha256.
  *
  * @returns the names of the migrations that changed.
  * @throws UserError as wantedMigrations does. Nothing is written then.
@@ -163,14 +182,13 @@ function checksumText(root: string, migrations: readonly Migration[]): string {
 export function buildMigrations(root: string): string[] {
   const wanted = wantedMigrations(root);
   const present = new Map(readMigrations(root).map(({ name, text }) => [name, text]));
-  const changed = wanted.filter(({ name, text }) => present.get(name) !== text);
-  for (const { name, text } of changed) writeFileSync(join(root, "migrations", name), text);
-  const names = new Set(wanted.map(({ name }) => name));
-  for (const name of readdirSync(join(root, "migrations"))) {
-    if (!names.has(name)) rmSync(join(root, "migrations", name));
+  for (const folder of ["migrations", "supabase/migrations"]) {
+    rmSync(join(root, folder), { recursive: true, force: true });
+    mkdirSync(join(root, folder), { recursive: true });
+    for (const { name, text } of wanted) writeFileSync(join(root, folder, name), text);
   }
   writeFileSync(join(root, CHECKSUMS), checksumText(root, wanted));
-  return changed.map(({ name }) => name);
+  return wanted.filter(({ name, text }) => present.get(name) !== text).map(({ name }) => name);
 }
 
 /**
@@ -179,19 +197,16 @@ export function buildMigrations(root: string): string[] {
  * @throws UserError as wantedMigrations does.
  */
 export function migrationProblems(root: string): string[] {
-  const wanted = wantedMigrations(root);
-  const present = new Map(readMigrations(root).map(({ name, text }) => [name, text]));
-  const names = new Set(wanted.map(({ name }) => name));
+  const wanted = new Map(wantedMigrations(root).map((migration) => [migration.name, migration]));
+  const present = new Map(readMigrations(root).map((migration) => [migration.name, migration]));
+  const names = [...new Set([...wanted.keys(), ...present.keys()])];
   const listed = join(root, CHECKSUMS);
   const isListed =
-    existsSync(listed) && readFileSync(listed, "utf8") === checksumText(root, wanted);
+    existsSync(listed) && readFileSync(listed, "utf8") === checksumText(root, [...wanted.values()]);
   return [
-    ...wanted
-      .filter(({ name, text }) => present.get(name) !== text)
-      .map(({ name }) => `migrations/${name} is not what sql/ makes of it`),
-    ...[...present.keys()]
-      .filter((name) => !names.has(name))
-      .map((name) => `migrations/${name} is made of nothing in sql/`),
+    ...names
+      .filter((name) => wanted.get(name)?.text !== present.get(name)?.text)
+      .map((name) => `migrations/${name} is not what sql/ makes`),
     ...(isListed ? [] : [`${CHECKSUMS} does not list the files as they are`]),
   ];
 }

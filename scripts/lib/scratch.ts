@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cluster, startCluster } from "../../src/cluster.js";
 import { UserError } from "../../src/errors.js";
 import { migrate } from "../../src/migrate.js";
 import { withClient } from "./database.js";
-import { BIN_DIRECTORY, dumpSchema, requirePostgres } from "./dump.js";
-import { SET_ROLE } from "./migrations.js";
+import { BIN_DIRECTORY, requirePostgres } from "./dump.js";
+import { type Migration, SET_ROLE } from "./migrations.js";
 import { isReplayable, readSteps } from "./sources.js";
 
 /** Connection strings of a database on a temporary server. */
@@ -17,14 +17,17 @@ export interface ScratchDatabase {
   readonly superuserUrl: string;
 }
 
+/** Makes an empty database. */
+export type CreateDatabase = () => Promise<ScratchDatabase>;
+
 /**
- * Calls `use` with an empty database on a temporary server, which is gone afterwards, whatever
- * happens: when the process is told to end, too.
+ * Calls `use` with a temporary server, which is gone afterwards, whatever happens: when the process
+ * is told to end, too.
  *
  * @throws UserError when the server cannot be started; whatever `use` throws.
  */
-export async function withScratchDatabase<T>(
-  use: (database: ScratchDatabase) => Promise<T>,
+export async function withScratchServer<T>(
+  use: (createDatabase: CreateDatabase) => Promise<T>,
 ): Promise<T> {
   requirePostgres();
   const directory = mkdtempSync(join(tmpdir(), "pgtrail-scratch-"));
@@ -41,52 +44,62 @@ export async function withScratchDatabase<T>(
       binDirectory: BIN_DIRECTORY,
       authentication: "trust",
       port: 0,
-      settings: { fsync: "off" },
+      settings: { fsync: "off", full_page_writes: "off" },
     });
-    await withClient(cluster.url(), async (client) => {
-      await client.query("create role migrator login nosuperuser createrole createdb");
-      await client.query("create database pgtrail owner migrator");
-    });
-    return await use({
-      migratorUrl: cluster.url({ user: "migrator", database: "pgtrail" }),
-      superuserUrl: cluster.url({ database: "pgtrail" }),
-    });
+    return await use(databaseCreator(cluster.url));
   } finally {
     process.off("SIGINT", endProcess).off("SIGTERM", endProcess);
     await clear();
   }
 }
 
-/**
- * Migrates an empty database to the newest version.
- *
- * @throws UserError when the database is not empty or a migration fails.
- */
-export async function migrateEmpty(root: string, databaseUrl: string): Promise<void> {
-  const { rows } = await withClient(databaseUrl, (client) =>
-    client.query<{ relation: string }>(`
-      select oid::regclass::text as relation
-      from pg_class
-      where relnamespace <> all ('{pg_catalog,information_schema,pg_toast}'::regnamespace[])
-      limit 1`),
-  );
-  if (rows[0]) {
-    throw new UserError(`the database is not empty: it has ${rows[0].relation}`, {
-      hint: "Give a new database, or leave out --database-url.",
+function databaseCreator(url: Cluster["url"]): CreateDatabase {
+  let made = 0;
+  return async () => {
+    made += 1;
+    const database = `scratch_${made}`;
+    await withClient(url(), async (client) => {
+      if (made === 1) await client.query("create role migrator login nosuperuser createrole");
+      await client.query(`create database ${database} owner migrator`);
     });
-  }
-  await migrate({ databaseUrl, directory: join(root, "migrations") });
+    return { migratorUrl: url({ user: "migrator", database }), superuserUrl: url({ database }) };
+  };
 }
 
 /**
- * Applies every source that can be replayed once more, in one transaction, as the owner of all that they make.
+ * Applies migrations by node-pg-migrate, in steps: `then` is called after each of them.
+ *
+ * @throws UserError when a migration fails.
+ */
+export async function migrateBySteps<Step extends { migrations: readonly Migration[] }>(
+  databaseUrl: string,
+  steps: readonly Step[],
+  then: (step: Step) => Promise<void> = async () => {},
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "pgtrail-migrations-"));
+  try {
+    for (const step of steps) {
+      for (const { name, text } of step.migrations) writeFileSync(join(directory, name), text);
+      await migrate({ databaseUrl, directory });
+      await then(step);
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Applies every source that can be replayed once more, in one transaction, as the owner of all that
+ * they make.
  *
  * @throws UserError when a source cannot be read or applied.
  */
 export async function replaySources(root: string, databaseUrl: string): Promise<void> {
   await withClient(databaseUrl, async (client) => {
     await client.query(`begin; ${SET_ROLE}`);
-    const sources = readSteps(root).flatMap((step) => step.sources).filter(isReplayable);
+    const sources = readSteps(root)
+      .flatMap((step) => step.sources)
+      .filter(isReplayable);
     for (const { path, text } of sources) {
       await client.query(text).catch((cause: Error) => {
         throw new UserError(`${path} cannot be applied once more: ${cause.message}`, { cause });
@@ -94,21 +107,4 @@ export async function replaySources(root: string, databaseUrl: string): Promise<
     }
     await client.query("commit");
   });
-}
-
-/**
- * What schema.sql must hold: the dump of an empty database that all migrations were applied to.
- *
- * @param databaseUrl an empty database; a temporary one when omitted
- * @throws UserError when a migration fails or the dump cannot be made.
- */
-export async function dumpMigrated(root: string, databaseUrl?: string): Promise<string> {
-  if (databaseUrl === undefined) {
-    return withScratchDatabase(async ({ migratorUrl, superuserUrl }) => {
-      await migrateEmpty(root, migratorUrl);
-      return dumpSchema(superuserUrl);
-    });
-  }
-  await migrateEmpty(root, databaseUrl);
-  return dumpSchema(databaseUrl);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/errors.js";
-import { compareText, sha256, sqlFiles } from "./files.js";
+import { sha256, sqlFiles } from "./files.js";
 import { LAYERS } from "./layers.js";
 
 /** A file of sql/: the truth about one function, or about the types, tables or policies of one thing. */
@@ -37,13 +37,14 @@ export function isReplayable({ path }: Source): boolean {
 }
 
 /**
- * Reads sql/ as the migrations of the install set, in their order and each in its own.
+ * Reads sql/ as the migrations of the install set, in their order and each in its own. What is in
+ * sql/changes/ belongs to none.
  *
  * @throws UserError when a source belongs to no migration, or an entry of a layer has no source.
  */
-export function readSteps(root: string, layers: typeof LAYERS | Layers = LAYERS): Step[] {
-  const files = sqlFiles(join(root, "sql"));
-  const entries = layers.flatMap(({ migrations }) => Object.values(migrations).flat());
+export function readSteps(root: string): Step[] {
+  const files = sqlFiles(join(root, "sql")).filter((file) => !file.startsWith("changes/"));
+  const entries = LAYERS.flatMap(({ migrations }): string[] => Object.values(migrations).flat());
   const owners = new Map(files.map((file) => [file, longestEntry(file, entries)]));
   const homeless = files.find((file) => owners.get(file) === undefined);
   if (homeless !== undefined) {
@@ -52,7 +53,7 @@ export function readSteps(root: string, layers: typeof LAYERS | Layers = LAYERS)
     });
   }
   const read = (entry: string): Source[] => {
-    const found = files.filter((file) => owners.get(file) === entry).sort(compareText);
+    const found = files.filter((file) => owners.get(file) === entry);
     if (found.length === 0) {
       throw new UserError(`there is no source in sql/${entry}`, {
         hint: "Take it out of scripts/lib/layers.ts.",
@@ -60,20 +61,14 @@ export function readSteps(root: string, layers: typeof LAYERS | Layers = LAYERS)
     }
     return found.map((file) => readSource(root, `sql/${file}`));
   };
-  return layers.flatMap(({ name: layer, migrations }) =>
-    Object.entries(migrations).map(([name, own]) => ({
+  return LAYERS.flatMap(({ name: layer, migrations }) =>
+    Object.entries<readonly string[]>(migrations).map(([name, own]) => ({
       layer,
       name,
-      sources: (own as readonly string[]).flatMap(read),
+      sources: own.flatMap(read),
     })),
   );
 }
-
-/** The layers as `LAYERS` has them. */
-export type Layers = readonly {
-  name: string;
-  migrations: Readonly<Record<string, readonly string[]>>;
-}[];
 
 /** The entry that names a file most closely: the file itself, or the nearest folder. */
 function longestEntry(file: string, entries: readonly string[]): string | undefined {

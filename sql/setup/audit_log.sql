@@ -1,4 +1,5 @@
-select pgtrail.create_trail('public.audit_log', 'organisation_id', erasable => '{changes,details,ip_address,user_agent}');
+select pgtrail.create_trail('public.audit_log', 'organisation_id',
+    erasable => '{changes,details,ip_address,user_agent}');
 select pgtrail.set_summary('public.audit_log', 'entry.action');
 
 -- Who belongs to which organisation decides who may read its entries. Tables of the application's own, in place of

@@ -14,7 +14,8 @@ begin
         constraint name_has_1_to_200_characters check (char_length(name) between 1 and 200)
     );
     comment on table public.organisations is
-        'Organisations (tenants). The all-zero id is the platform itself: entries that concern no single organisation carry it.';
+        'Organisations (tenants). The all-zero id is the platform itself: entries that concern no single '
+        'organisation carry it.';
     comment on column public.organisations.name is 'Name as people know it.';
 
     create table public.organisation_members (
@@ -30,7 +31,8 @@ begin
     );
     create index organisation_members_user_id_idx on public.organisation_members (user_id);
     comment on table public.organisation_members is
-        'Memberships. Coordinators, chapter_admins and org_admins read the trails of their organisation; removing the row ends that at once.';
+        'Memberships. Coordinators, chapter_admins and org_admins read the trails of their organisation; removing '
+        'the row ends that at once.';
     comment on column public.organisation_members.user_id is
         'Subject (sub) of the user''s token. Text: subjects of third-party identity providers are not always UUIDs.';
     comment on column public.organisation_members.role is

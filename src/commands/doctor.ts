@@ -49,17 +49,17 @@ export function render(findings: readonly Finding[]): string {
       `${check.padEnd(14)}${state}`,
       ...found.flatMap((finding) => [
         `  ${finding.level}: ${finding.message}`,
-        ...(finding.fix === null ? [] : [`    fix: ${shorten(finding.fix)}`]),
+        ...(finding.fix === null ? [] : [`    fix: ${shorten(finding.fix, finding.file)}`]),
       ]),
     ];
   });
   return `${lines.join("\n")}\n`;
 }
 
-/** A function's source fills a screen; the whole statement is in --json. */
-function shorten(statement: string): string {
-  const [first = "", ...rest] = statement.split("\n");
-  return rest.length === 0
-    ? first
-    : `${first.trimEnd()} ... (${rest.length} more lines, in full with --json)`;
+/** A function's source fills a screen: its first statement begins here, the whole is in --json. */
+function shorten(text: string, file?: string): string {
+  const [first = "", ...rest] = text.replace(/^(--.*\n)+/, "").split("\n");
+  if (rest.length === 0) return first;
+  const where = file === undefined ? "" : `, all in ${file}`;
+  return `${first.trimEnd()} ... (${rest.length} more lines${where}, in full with --json)`;
 }

@@ -9,10 +9,19 @@ export interface CatalogFact {
   readonly kind: string;
   /** Identity within the kind, such as `public.audit_log.refuse_change_of_row`. */
   readonly name: string;
-  /** Statement that makes it as it is. */
-  readonly create: string;
+  /** Statement that makes it as it is; of a function the SHA-256 of that, in hexadecimal. */
+  readonly definition: string;
+}
+
+/** A fact of the database that was read. */
+export interface FoundFact extends CatalogFact {
   /** Statement that takes it away. */
   readonly remove: string;
+}
+
+/** What tells facts apart. */
+export function factKey({ kind, name }: CatalogFact): string {
+  return `${kind} ${name}`;
 }
 
 /**
@@ -60,7 +69,7 @@ acl as (
     from routine, aclexplode(coalesce(proacl, acldefault('f', proowner))) as item
 )
 select 'schema' as kind, nspname::text as name,
-    format('create schema %I authorization pgtrail_owner;', nspname) as create,
+    format('create schema %I authorization pgtrail_owner;', nspname) as definition,
     format('drop schema %I;', nspname) as remove
 from space
 union all
@@ -157,9 +166,8 @@ select 'policy', format('%s.%I', owned.name, policy.polname),
 from owned
 join pg_catalog.pg_policy as policy on policy.polrelid = owned.oid
 union all
--- A new function may be executed by everybody until that is revoked.
 select 'function', signature,
-    format('%s; revoke execute on function %s from public;', pg_get_functiondef(oid), signature),
+    encode(sha256(convert_to(pg_get_functiondef(oid), 'UTF8')), 'hex'),
     format('drop function %s;', signature)
 from routine
 union all
@@ -173,11 +181,11 @@ from (
     from acl
     where acl.grantee <> acl.owner
 ) as grants
-order by kind, name, "create"
+order by kind, name, definition
 `;
 
 /** Reads the catalog facts of a database, in a fixed order. Needs no privilege beyond CONNECT. */
-export async function readCatalog(client: ClientBase): Promise<CatalogFact[]> {
-  const { rows } = await client.query<CatalogFact>(catalogQuery);
+export async function readCatalog(client: ClientBase): Promise<FoundFact[]> {
+  const { rows } = await client.query<FoundFact>(catalogQuery);
   return rows;
 }

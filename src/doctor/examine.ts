@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import type { ClientBase } from "pg";
-import { type CatalogFact, readCatalog } from "./catalog.js";
+import { examineDrift } from "./drift.js";
 
 /** Something that is not as it should be. */
 export interface Finding {
@@ -12,6 +11,8 @@ export interface Finding {
   readonly message: string;
   /** The statement that mends it, to be run after `set role pgtrail_owner`; null when a person must decide. */
   readonly fix: string | null;
+  /** The file of this package that the statement is, when it is one. */
+  readonly file?: string;
 }
 
 /** Names of the checks, in the order in which they are reported. */
@@ -43,96 +44,9 @@ export async function examine(client: ClientBase): Promise<Finding[]> {
       },
     ];
   }
-  const ownTrails = await client.query<{ name: string }>(
-    "select format('%I.%I', n.nspname, c.relname) as name from pgtrail.trail t join pg_class c on c.oid = t.relation join pg_namespace n on n.oid = c.relnamespace",
-  );
-  const drift = compareCatalogs(
-    JSON.parse(
-      await readFile(new URL("../../catalog.json", import.meta.url), "utf8"),
-    ) as CatalogFact[],
-    await readCatalog(client),
-    new Set(ownTrails.rows.map((row) => row.name)),
-  );
   const { rows } = await client.query<Finding>(trailQuery);
-  const findings = [...drift, ...rows, ...(await examineMembership(client))];
+  const findings = [...(await examineDrift(client)), ...rows, ...(await examineMembership(client))];
   return checks.flatMap((check) => findings.filter((finding) => finding.check === check));
-}
-
-/**
- * Compares the facts of a database with those it should have. Trails that a team registered itself are no drift;
- * what pgtrail put on them is examined by the other checks.
- */
-export function compareCatalogs(
-  wanted: readonly CatalogFact[],
-  found: readonly CatalogFact[],
-  trails: ReadonlySet<string> = new Set(),
-): Finding[] {
-  const key = (fact: CatalogFact) => `${fact.kind} ${fact.name}`;
-  const wantedByKey = new Map(wanted.map((fact) => [key(fact), fact]));
-  const foundByKey = new Map(found.map((fact) => [key(fact), fact]));
-  const shipped = new Set(wanted.filter((fact) => fact.kind === "table").map((fact) => fact.name));
-  const foreign = [...trails].filter((name) => !shipped.has(name));
-  const isForeign = (fact: CatalogFact) =>
-    foreign.some(
-      (name) =>
-        fact.name === name ||
-        fact.name.startsWith(`${name}.`) ||
-        fact.name.includes(` table ${name} `),
-    );
-
-  const findings: Finding[] = [];
-  const report = (
-    fact: CatalogFact,
-    level: Finding["level"],
-    problem: string,
-    fix: string | null,
-  ) =>
-    findings.push({
-      check: fact.kind === "privilege" ? "privileges" : "schema drift",
-      level,
-      message: `${fact.kind} ${fact.name} ${problem}`,
-      fix,
-    });
-
-  for (const fact of wanted) {
-    const actual = foundByKey.get(key(fact));
-    if (!actual) {
-      report(fact, "error", "is missing", hasStatement(fact) ? fact.create : null);
-    } else if (actual.create !== fact.create) {
-      report(fact, "error", "was altered", replacement(fact, actual));
-    }
-  }
-  for (const fact of found) {
-    if (!wantedByKey.has(key(fact)) && !isForeign(fact)) {
-      // More indexes, tables or functions harm nobody; more triggers, policies or privileges might.
-      const harmless = ["index", "table", "column", "view", "function", "schema"].includes(
-        fact.kind,
-      );
-      report(fact, harmless ? "warning" : "error", "does not belong to pgtrail", fact.remove);
-    }
-  }
-  return findings;
-}
-
-/** Facts about a whole table or view are only its name: their columns and queries come from the migrations. */
-function hasStatement(fact: CatalogFact): boolean {
-  return !["table", "view"].includes(fact.kind);
-}
-
-function replacement(wanted: CatalogFact, actual: CatalogFact): string | null {
-  switch (wanted.kind) {
-    case "function":
-    case "default":
-      return wanted.create;
-    case "constraint":
-    case "index":
-    case "trigger":
-    case "policy":
-    case "privilege":
-      return `${actual.remove} ${wanted.create}`;
-    default:
-      return null;
-  }
 }
 
 /** Checks that hold for every registered trail and each of its partitions. Returns rows in the shape of Finding. */

@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import type pg from "pg";
 import { describe, expect, test, vi } from "vitest";
 import { doctorCommand, render } from "../../src/commands/doctor.js";
-import { type CatalogFact, readCatalog } from "../../src/doctor/catalog.js";
-import { compareCatalogs, examine } from "../../src/doctor/examine.js";
+import { factKey, readCatalog } from "../../src/doctor/catalog.js";
+import { compareCatalogs, readRecordedCatalog, wantedFacts } from "../../src/doctor/drift.js";
+import { examine } from "../../src/doctor/examine.js";
 import { useDatabase } from "../harness/index.js";
 
 const database = useDatabase();
@@ -21,13 +21,11 @@ async function inTransaction<T>(work: (client: pg.PoolClient) => Promise<T>): Pr
 }
 
 test("catalog.json holds the facts of a migrated database, on every version of Postgres", async () => {
-  const wanted = JSON.parse(
-    await readFile(new URL("../../catalog.json", import.meta.url), "utf8"),
-  ) as CatalogFact[];
   const found = await inTransaction(readCatalog);
+  const wanted = wantedFacts(await readRecordedCatalog(), found);
   expect(wanted.length).toBeGreaterThan(100);
   expect(compareCatalogs(wanted, found)).toEqual([]);
-  expect(new Set(found.map((fact) => `${fact.kind} ${fact.name}`)).size).toBe(found.length);
+  expect(new Set(found.map(factKey)).size).toBe(found.length);
 });
 
 test("a healthy database has no findings", async () => {
@@ -156,6 +154,17 @@ const faults: Array<{
     message: /is missing/,
   },
   {
+    fault: `do $$ begin execute (select replace(pg_get_functiondef(oid), 'begin', 'begin ')
+      from pg_proc where proname = 'tg_' || left(md5('public.organisations'), 12) || '__capture'); end $$`,
+    check: "schema drift",
+    message: /function pgtrail\.tg_\w+__capture\(\) was altered/,
+  },
+  {
+    fault: `do $$ begin execute format('drop function pgtrail.tg_%s__capture() cascade', left(md5('public.organisations'), 12)); end $$`,
+    check: "schema drift",
+    message: /function pgtrail\.tg_\w+__capture\(\) is missing/,
+  },
+  {
     fault: "alter table public.audit_log drop constraint entity_id_has_a_type",
     check: "schema drift",
     message: /is missing/,
@@ -262,6 +271,22 @@ test("a trail of a team's own is no drift, and is examined like ours", async () 
   });
 });
 
+test("the layers that nobody installed are not missed, one of which something is left is", () => {
+  const recorded = {
+    core: { function: { "pgtrail.f()": "1" } },
+    sync: { table: { "public.t": "2" }, function: { "public.g()": "3" } },
+  };
+  const fact = (kind: string, name: string) => ({ kind, name, definition: "", remove: "" });
+  const names = (...found: ReturnType<typeof fact>[]) =>
+    wantedFacts(recorded, found).map(({ name }) => name);
+  expect(names(fact("function", "pgtrail.f()"))).toEqual(["pgtrail.f()"]);
+  expect(names(fact("function", "pgtrail.f()"), fact("function", "public.g()"))).toEqual([
+    "pgtrail.f()",
+    "public.t",
+    "public.g()",
+  ]);
+});
+
 test("the era that a restore begins is no drift", async () => {
   await inTransaction(async (client) => {
     await client.query("alter table public.audit_log alter column era set default 7");
@@ -337,5 +362,19 @@ describe("the command", () => {
   test("shortens a function on the screen", () => {
     const text = render([{ check: "guards", level: "error", message: "m", fix: "create a\nb\nc" }]);
     expect(text).toContain("fix: create a ... (2 more lines, in full with --json)");
+  });
+
+  test("names the file that mends a function: the source with privileges and comment", async () => {
+    await inTransaction(async (client) => {
+      await client.query("drop function pgtrail.uuid7_floor(timestamptz)");
+      const finding = (await examine(client)).find(({ file }) => file !== undefined);
+      expect(finding?.file).toBe("sql/functions/core/ids/uuid7_floor.sql");
+      expect(finding?.fix).toMatch(
+        /^revoke all on function[\s\S]*^grant execute[\s\S]*^comment on/m,
+      );
+      expect(render(finding === undefined ? [] : [finding])).toMatch(
+        /fix: create or replace function pgtrail\.uuid7_floor.* \.\.\. \(\d+ more lines, all in sql\/functions\/core\/ids\/uuid7_floor\.sql, in full with --json\)/,
+      );
+    });
   });
 });

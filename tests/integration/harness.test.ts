@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { reportSqlCoverage } from "../../scripts/coverage-sql.js";
+import { reportSqlCoverage } from "../../scripts/coverage_sql.js";
 import type { StatementRuns } from "../harness/coverage.js";
 import {
   ids,

@@ -9,7 +9,8 @@ create table pgtrail.alert (
 
     constraint severity_is_warning_or_critical check (severity in ('warning', 'critical'))
 );
-create unique index alert_is_open_once on pgtrail.alert (kind, organisation_id) nulls not distinct where resolved_at is null;
+create unique index alert_is_open_once on pgtrail.alert (kind, organisation_id) nulls not distinct
+    where resolved_at is null;
 revoke all on pgtrail.alert from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.alert to service_role, pgtrail_auditor;
 comment on table pgtrail.alert is 'What operations must look at. One open alert a kind and organisation.';

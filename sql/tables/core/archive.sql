@@ -14,7 +14,8 @@ create table pgtrail.archive (
 );
 revoke all on pgtrail.archive from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.archive to pgtrail_auditor;
-comment on table pgtrail.archive is 'Months of trails that were written to a file and verified there. It stays when the month is dropped.';
+comment on table pgtrail.archive is
+    'Months of trails that were written to a file and verified there. It stays when the month is dropped.';
 comment on column pgtrail.archive.trail_name is 'The trail.';
 comment on column pgtrail.archive.month is 'First day of the month (UTC) of the events.';
 comment on column pgtrail.archive.entries is 'How many entries of it the database had.';

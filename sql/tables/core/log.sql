@@ -26,7 +26,8 @@ revoke all on pgtrail.log from public, anon, authenticated, service_role, pgtrai
 grant select on pgtrail.log to pgtrail_auditor;
 comment on table pgtrail.log is 'The log, its head and how far sealing and verification have come.';
 comment on column pgtrail.log.log_id is 'Number of the log: 1.';
-comment on column pgtrail.log.origin is 'First line of its checkpoints (C2SP tlog-checkpoint) and name of its signing key. No space, no plus.';
+comment on column pgtrail.log.origin is
+    'First line of its checkpoints (C2SP tlog-checkpoint) and name of its signing key. No space, no plus.';
 comment on column pgtrail.log.tree_size is 'Number of leaves.';
 comment on column pgtrail.log.root is 'Root hash of the tree (RFC 6962, section 2.1).';
 comment on column pgtrail.log.era is 'Raised after a restore into another cluster, where transaction ids start low.';
@@ -46,18 +47,21 @@ create table pgtrail.tile (
     hashes     bytea not null,
 
     primary key (log_id, level, tile_index),
-    constraint hashes_are_1_to_256_sha256 check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0)
+    constraint hashes_are_1_to_256_sha256
+        check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0)
 );
 -- Hashes do not compress, and an external value can be read in slices.
 alter table pgtrail.tile alter column hashes set storage external;
 revoke all on pgtrail.tile from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.tile to pgtrail_auditor;
 comment on table pgtrail.tile is
-    'Tiles of C2SP tlog-tiles: tile n of level l holds the hashes of the subtrees of 256^l leaves number 256 n to 256 n + 255.';
+    'Tiles of C2SP tlog-tiles: tile n of level l holds the hashes of the subtrees of 256^l leaves number 256 n to '
+    '256 n + 255.';
 comment on column pgtrail.tile.log_id is 'The log.';
 comment on column pgtrail.tile.level is '0: hashes of leaves; l: hashes of full tiles of level l - 1.';
 comment on column pgtrail.tile.tile_index is 'Number of the tile in its level, from 0.';
-comment on column pgtrail.tile.hashes is '1 to 256 hashes of 32 bytes. A tile of less than 256 is a prefix of what it will be.';
+comment on column pgtrail.tile.hashes is
+    '1 to 256 hashes of 32 bytes. A tile of less than 256 is a prefix of what it will be.';
 
 create table pgtrail.batch (
     log_id          int not null references pgtrail.log (log_id),
@@ -90,8 +94,10 @@ comment on column pgtrail.batch.era is 'Era of its entries.';
 comment on column pgtrail.batch.from_tx_id is 'Position of the last entry before it.';
 comment on column pgtrail.batch.from_trail_name is 'See from_tx_id.';
 comment on column pgtrail.batch.from_entry_id is 'See from_tx_id.';
-comment on column pgtrail.batch.to_tx_id is 'Position of its last entry, or of the watermark when nothing was left behind that.';
-comment on column pgtrail.batch.to_trail_name is 'See to_tx_id. Empty when the position is a watermark: no entry lies there.';
+comment on column pgtrail.batch.to_tx_id is
+    'Position of its last entry, or of the watermark when nothing was left behind that.';
+comment on column pgtrail.batch.to_trail_name is
+    'See to_tx_id. Empty when the position is a watermark: no entry lies there.';
 comment on column pgtrail.batch.to_entry_id is 'See to_tx_id.';
 comment on column pgtrail.batch.sealed_at is 'When.';
 
@@ -113,7 +119,8 @@ create index batch_content_trail_name_month_idx on pgtrail.batch_content (trail_
 revoke all on pgtrail.batch_content from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.batch_content to pgtrail_auditor;
 comment on table pgtrail.batch_content is
-    'How many entries of which partition a batch has, and how many of them a retention policy removed: what tells a purge from tampering.';
+    'How many entries of which partition a batch has, and how many of them a retention policy removed: what tells a '
+    'purge from tampering.';
 comment on column pgtrail.batch_content.log_id is 'The log.';
 comment on column pgtrail.batch_content.first_leaf is 'The batch.';
 comment on column pgtrail.batch_content.trail_name is 'The trail.';
@@ -135,7 +142,8 @@ create table pgtrail.entry_format (
 revoke all on pgtrail.entry_format from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.entry_format to pgtrail_auditor;
 comment on table pgtrail.entry_format is
-    'What the entry of a trail consists of, by version. A column that is added later makes a new version for later entries.';
+    'What the entry of a trail consists of, by version. A column that is added later makes a new version for later '
+    'entries.';
 comment on column pgtrail.entry_format.trail_name is 'The trail.';
 comment on column pgtrail.entry_format.version is 'Number behind the trail''s name in the entry: <trail>/<version>.';
 comment on column pgtrail.entry_format.columns is 'Columns in the order in which the entry holds them.';
@@ -155,7 +163,8 @@ create table pgtrail.late_entry (
 revoke all on pgtrail.late_entry from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.late_entry to pgtrail_auditor;
 comment on table pgtrail.late_entry is
-    'Entries that were sealed behind their position: written after a restore into another cluster and before it was noticed.';
+    'Entries that were sealed behind their position: written after a restore into another cluster and before it was '
+    'noticed.';
 comment on column pgtrail.late_entry.log_id is 'The log.';
 comment on column pgtrail.late_entry.leaf_index is 'Their leaf.';
 comment on column pgtrail.late_entry.trail_name is 'The trail.';
@@ -196,12 +205,14 @@ create table pgtrail.erasure (
 revoke all on pgtrail.erasure from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.erasure to pgtrail_auditor;
 comment on table pgtrail.erasure is
-    'What keeps the proof of an entry valid when a column of it was erased: for the erased column its commitment, for the other erasable columns their salts.';
+    'What keeps the proof of an entry valid when a column of it was erased: for the erased column its commitment, '
+    'for the other erasable columns their salts.';
 comment on column pgtrail.erasure.trail_name is 'The trail.';
 comment on column pgtrail.erasure.entry_id is 'The entry.';
 comment on column pgtrail.erasure.column_name is 'The column.';
 comment on column pgtrail.erasure.commitment is 'Of an erased column: sha256(salt || value), as the log has it.';
-comment on column pgtrail.erasure.salt is 'Of a column that is still there: sha256(salt of the row || name of the column).';
+comment on column pgtrail.erasure.salt is
+    'Of a column that is still there: sha256(salt of the row || name of the column).';
 comment on column pgtrail.erasure.erased_at is 'When.';
 comment on column pgtrail.erasure.reason is 'Why.';
 
@@ -216,7 +227,8 @@ create table pgtrail.origin (
 );
 revoke all on pgtrail.origin from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.origin to pgtrail_auditor;
-comment on table pgtrail.origin is 'Origins that the log has had. A new one begins when the old one''s checkpoints no longer fit.';
+comment on table pgtrail.origin is
+    'Origins that the log has had. A new one begins when the old one''s checkpoints no longer fit.';
 comment on column pgtrail.origin.log_id is 'The log.';
 comment on column pgtrail.origin.from_size is 'Size of the tree when it began.';
 comment on column pgtrail.origin.origin is 'The origin.';
@@ -243,7 +255,8 @@ comment on column pgtrail.published_checkpoint.log_id is 'The log.';
 comment on column pgtrail.published_checkpoint.origin is 'The origin that signed it.';
 comment on column pgtrail.published_checkpoint.tree_size is 'Size of the tree.';
 comment on column pgtrail.published_checkpoint.root is 'Root hash.';
-comment on column pgtrail.published_checkpoint.note is 'The C2SP signed note, with the signatures of log and witnesses.';
+comment on column pgtrail.published_checkpoint.note is
+    'The C2SP signed note, with the signatures of log and witnesses.';
 comment on column pgtrail.published_checkpoint.published_at is 'When it was recorded first.';
 
 insert into pgtrail.log (log_id, origin, system_identifier)

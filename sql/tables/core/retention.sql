@@ -12,11 +12,13 @@ create table pgtrail.retention_policy (
 revoke all on pgtrail.retention_policy from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.retention_policy to pgtrail_auditor;
 comment on table pgtrail.retention_policy is
-    'How long entries are kept, by trail and organisation. A policy of an organisation takes the place of that of the trail; without any, entries are kept for ever.';
+    'How long entries are kept, by trail and organisation. A policy of an organisation takes the place of that of '
+    'the trail; without any, entries are kept for ever.';
 comment on column pgtrail.retention_policy.policy_id is 'The policy.';
 comment on column pgtrail.retention_policy.trail_name is 'The trail.';
 comment on column pgtrail.retention_policy.organisation_id is 'The tenant; null for all that have none of their own.';
-comment on column pgtrail.retention_policy.keep is 'How long, counted from the event or from when the database learned of it, whichever is later. Null: for ever.';
+comment on column pgtrail.retention_policy.keep is
+    'How long, counted from the event or from when the database learned of it, whichever is later. Null: for ever.';
 comment on column pgtrail.retention_policy.legal_basis is 'Why: the law, the contract or the decision.';
 comment on column pgtrail.retention_policy.set_at is 'When it was set.';
 comment on column pgtrail.retention_policy.set_by is 'Who set it: the role that had logged in.';
@@ -43,9 +45,11 @@ comment on column pgtrail.retention_setting.keep_at_least is 'No policy is short
 comment on column pgtrail.retention_setting.max_partitions is 'How many partitions a run drops at most.';
 comment on column pgtrail.retention_setting.max_batches is 'How many batches of entries a run deletes at most.';
 comment on column pgtrail.retention_setting.batch_size is 'How many entries a batch has at most.';
-comment on column pgtrail.retention_setting.archive_before_drop is 'Whether a partition is dropped only once pgtrail.archive has it.';
+comment on column pgtrail.retention_setting.archive_before_drop is
+    'Whether a partition is dropped only once pgtrail.archive has it.';
 comment on column pgtrail.retention_setting.system_identifier is 'Cluster in which retention was enabled.';
-comment on column pgtrail.retention_setting.database_oid is 'Database in which retention was enabled. A copy has another and removes nothing until enable_retention().';
+comment on column pgtrail.retention_setting.database_oid is
+    'Database in which retention was enabled. A copy has another and removes nothing until enable_retention().';
 insert into pgtrail.retention_setting (system_identifier, database_oid)
 select control.system_identifier, pg_database.oid
 from pg_control_system() as control
@@ -101,4 +105,5 @@ comment on column pgtrail.purge_run.started_at is 'When it began.';
 comment on column pgtrail.purge_run.finished_at is 'When it ended.';
 comment on column pgtrail.purge_run.entries is 'How many entries it removed.';
 comment on column pgtrail.purge_run.failures is 'How many parts of it failed or had to wait for the next run.';
-comment on column pgtrail.purge_run.results is 'What apply_retention returned: [{trail_name, organisation, entries, method, reason}].';
+comment on column pgtrail.purge_run.results is
+    'What apply_retention returned: [{trail_name, organisation, entries, method, reason}].';

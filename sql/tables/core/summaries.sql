@@ -21,7 +21,8 @@ alter table pgtrail.rollup enable row level security;
 revoke all on pgtrail.rollup from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.rollup to authenticated, service_role, pgtrail_auditor;
 comment on table pgtrail.rollup is
-    'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is counted here once its seal has passed it, and live until then.';
+    'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is '
+    'counted here once its seal has passed it, and live until then.';
 comment on column pgtrail.rollup.trail_name is 'The trail.';
 comment on column pgtrail.rollup.organisation_id is 'The tenant.';
 comment on column pgtrail.rollup.unit is 'hour or month. Every entry is in one of each.';

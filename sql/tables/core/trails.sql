@@ -15,12 +15,16 @@ create table pgtrail.trail (
 revoke all on pgtrail.trail from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.trail to pgtrail_auditor;
 comment on table pgtrail.trail is 'Registry of trails, written by pgtrail.create_trail.';
-comment on column pgtrail.trail.trail_name is 'Name of the relation without its schema: the tag of its entries in the log and the prefix of its partitions.';
+comment on column pgtrail.trail.trail_name is
+    'Name of the relation without its schema: the tag of its entries in the log and the prefix of its partitions.';
 comment on column pgtrail.trail.relation is 'The partitioned table.';
 comment on column pgtrail.trail.organisation_column is 'Column that holds the tenant of an entry.';
-comment on column pgtrail.trail.time_column is 'Generated column that shows the time of the event, which is the time inside the id.';
-comment on column pgtrail.trail.erasable is 'Columns whose value may be erased while the proof of the entry stays valid.';
+comment on column pgtrail.trail.time_column is
+    'Generated column that shows the time of the event, which is the time inside the id.';
+comment on column pgtrail.trail.erasable is
+    'Columns whose value may be erased while the proof of the entry stays valid.';
 comment on column pgtrail.trail.digested is 'Columns that enter the log as a digest because they can be large.';
 comment on column pgtrail.trail.registered_at is 'When create_trail registered it first.';
 comment on column pgtrail.trail.bucket is
-    'SQL expression over the row "entry": what summaries of the trail count by. Null: one number for all. Set by set_summary().';
+    'SQL expression over the row "entry": what summaries of the trail count by. Null: one number for all. Set by '
+    'set_summary().';

@@ -1,20 +1,12 @@
 import { describe, expect, test } from "vitest";
-import {
-  formatFinding,
-  lintMigration,
-  lintProject,
-  lintSource,
-} from "../../../scripts/lib/lint.js";
-import { framed } from "../../../scripts/lib/migrations.js";
+import { formatFinding, lintProject, lintSource } from "../../../scripts/lib/lint.js";
 import { functionSource, makeProject } from "./project.js";
 
-const migration = (text: string, isFirst = false) =>
-  lintMigration("migrations/m.sql", text, isFirst).map(({ line, rule }) => `${line} ${rule}`);
-const source = (text: string, path = "sql/views/v.sql") =>
+const source = (text: string, path = "sql/tables/t.sql") =>
   lintSource(path, text).map(({ line, rule }) => `${line} ${rule}`);
 const func = (text: string) => source(text, "sql/functions/core/f.sql");
 
-describe("migrations", () => {
+describe("sources", () => {
   test.each([
     ["migration-marker", "-- Up Migration\nselect 1;", "-- the upward migration\nselect 1;"],
     ["migration-marker", "do $$\n--- - down  migration $$;", "do $$ -- download migration\n $$;"],
@@ -28,65 +20,29 @@ describe("migrations", () => {
     ["concurrently", "create unique index concurrently i on t (a);", "create index i on t (a);"],
     ["concurrently", "drop index concurrently i;", "refresh materialized view concurrently v;"],
     ["session-setting", "set search_path = pg_catalog, pg_temp;", "set local lock_timeout = '1s';"],
-    [
-      "session-setting",
-      "set role other;",
-      "alter function f() set search_path = pg_catalog, pg_temp;",
-    ],
+    ["session-setting", "set role x;", "alter function f() set search_path = pg_catalog;"],
     ["session-setting", "reset all;", "update t set a = 1;"],
+    ["session-setting", "reset role;", "select 'reset role';"],
     ["session-setting", "discard all;", "set constraints all deferred;"],
+    ["tab", "\tselect 1;", "    select 1;"],
+    ["trailing-blank", "select 1; ", "select 1;\n"],
+    ["trailing-blank", "select 1;\r", "select 1;"],
+    ["line-length", `--${"x".repeat(119)}`, `--${"x".repeat(118)}`],
+    ["lower-case", "SELECT 1;", "select 'SELECT', \"SELECT\"; -- SELECT"],
+    ["lower-case", "select Now();", "select now(), 1E6, E'', U&\"X\";"],
+    ["lower-case", "do $$ BEGIN end $$;", "do $$ begin perform 'BEGIN'; end $$;"],
+    ["raise", "do $$ begin raise 'a'; end $$;", "do $$ begin raise notice 'a'; end $$;"],
   ])("%s: %j is refused, %j is not", (rule, bad, good) => {
-    expect(migration(framed(bad)).map((found) => found.split(" ")[1])).toContain(rule);
-    expect(migration(framed(good))).toEqual([]);
+    expect(source(`${bad}\n`).map((found) => found.split(" ")[1])).toContain(rule);
+    expect(source(`${good}\n`)).toEqual([]);
   });
 
-  test("finds the marker wherever node-pg-migrate does, on the line of the comment", () => {
-    expect(migration(framed("select 1;\n\n  -- up Migration of x"))).toEqual([
-      "5 migration-marker",
-    ]);
+  test("end with a newline", () => {
+    expect(source("select 1;")).toEqual(["1 final-newline"]);
   });
 
-  test("a migration begins with set role and ends with reset role", () => {
-    const frame = ["set role pgtrail_owner;", "create table t ();", "reset role;"];
-    expect(migration(frame.join("\n"))).toEqual([]);
-    expect(migration(`/* why */ ${frame.join("-- why\n")} -- end`)).toEqual([]);
-    expect(migration(frame.slice(0, 2).join("\n"))).toEqual(["2 frame"]);
-    expect(migration(frame.slice(1).join("\n"))).toEqual(["1 frame"]);
-    expect(migration(`${frame.join("\n")}\nselect 1;`)).toEqual(["4 frame"]);
-  });
-
-  test("only jobs are scheduled as the migrating role, and nothing beside that", () => {
-    const schedule = "select * from pgtrail.schedule_jobs();";
-    expect(migration(schedule)).toEqual([]);
-    expect(migration(`${schedule}\nselect 1;`)).toEqual(["1 frame"]);
-  });
-
-  test("the first migration creates the role before it takes it, but gives it back as well", () => {
-    const text = "create role pgtrail_owner;\nset role pgtrail_owner;\nselect 1;\n";
-    expect(migration(`${text}reset role;\n`, true)).toEqual([]);
-    expect(migration(`${text}reset role;\n`, false)).toEqual(["1 frame"]);
-    expect(migration(text, true)).toEqual(["3 frame"]);
-    expect(migration("create role pgtrail_owner;\n", true)).toEqual([]);
-  });
-});
-
-describe("sources", () => {
-  test.each([
-    ["session-setting", "set role pgtrail_owner;\n", "set local work_mem = '1MB';\n"],
-    ["session-setting", "reset role;\n", "select 'reset role';\n"],
-    ["migration-marker", "-- up migration\n", "-- going up\n"],
-    ["transaction", "begin;\n", "do $$ begin end $$;\n"],
-    ["tab", "\tselect 1;\n", "    select 1;\n"],
-    ["trailing-blank", "select 1; \n", "select 1;\n\n"],
-    ["trailing-blank", "select 1;\r\n", "select 1;\n"],
-    ["final-newline", "select 1;", "select 1;\n"],
-    ["line-length", `--${"x".repeat(119)}\n`, `--${"x".repeat(118)}\n`],
-    ["lower-case", "SELECT 1;\n", "select 'SELECT', \"SELECT\"; -- SELECT\n"],
-    ["lower-case", "select Now();\n", "select now(), 1E6, E'', U&\"X\";\n"],
-    ["lower-case", "do $$ BEGIN end $$;\n", "do $$ begin perform 'BEGIN'; end $$;\n"],
-  ])("%s: %j is refused, %j is not", (rule, bad, good) => {
-    expect(source(bad)).toEqual([`1 ${rule}`]);
-    expect(source(good)).toEqual([]);
+  test("find the marker wherever node-pg-migrate does, on the line of the comment", () => {
+    expect(source("select 1;\n\n  -- up Migration of x\n")).toEqual(["3 migration-marker"]);
   });
 
   test("finds upper case in a body on its own line, but not in NEW, OLD and TG_OP", () => {
@@ -103,6 +59,20 @@ describe("functions", () => {
     expect(func(functionSource("f"))).toEqual([]);
     expect(func(functionSource("f").replaceAll("function", "procedure"))).toEqual([]);
     expect(func(functionSource("f").replaceAll("pgtrail.f", 'pgtrail."f"'))).toEqual([]);
+  });
+
+  test.each(["return 1", "begin atomic\n    select 1;\nend"])(
+    "one whose body is parsed when it is made needs no search_path: %j",
+    (body) => {
+      const text = functionSource("f").replace(/ {4}set search_path[\s\S]*?\$\$;/, `${body};`);
+      expect(text).toContain(body);
+      expect(func(text)).toEqual([]);
+    },
+  );
+
+  test("one of which only the name says return does", () => {
+    const text = functionSource("f").replace("f()\n", "f(return_ int)\n");
+    expect(func(text.replace(/ {4}set search_path.*\n/, ""))).toEqual(["1 search-path"]);
   });
 
   test.each<[string, (text: string) => string]>([
@@ -185,14 +155,13 @@ describe("policies", () => {
   });
 });
 
-test("lintProject reads both folders, and knows the first migration", () => {
+test("lintProject reads all of sql/", () => {
   const project = makeProject({
-    "migrations/20260101000000_a.sql": "create role pgtrail_owner;\n",
-    "migrations/20260102000000_b.sql": "select 1;\n",
+    "sql/changes/0.2.0.sql": "commit;\n",
     "sql/functions/core/f.sql": functionSource("g"),
   });
   expect(lintProject(project.root).map(formatFinding)).toEqual([
-    'migrations/20260102000000_b.sql:1: frame: the first statement must be "set role pgtrail_owner;"',
+    "sql/changes/0.2.0.sql:1: transaction: the runner opens and closes the transaction: remove it",
     "sql/functions/core/f.sql:1: file-name: makes g: name the file g.sql",
   ]);
 });

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
+import { LAYERS } from "../../../scripts/lib/layers.js";
 
 /** A project in a temporary folder that goes when the test ends. */
 export interface Project {
@@ -12,6 +13,8 @@ export interface Project {
   remove(path: string): void;
   /** Commits everything to a git repository, which the first call makes. */
   commit(): void;
+  /** Tags the last commit. */
+  tag(name: string): void;
 }
 
 /** Makes a project of files, given as path -> text. */
@@ -33,9 +36,22 @@ export function makeProject(files: Record<string, string> = {}): Project {
       const message = ["commit", "--quiet", "--no-gpg-sign", "--message=test"];
       execFileSync("git", [...identity, ...message], { cwd: root });
     },
+    tag: (name) => execFileSync("git", ["tag", name], { cwd: root }),
   };
   mkdirSync(join(root, "migrations"));
   for (const [path, text] of Object.entries(files)) project.write(path, text);
+  return project;
+}
+
+/** Makes a project at version 0.1.0 with a source for every entry of every layer. */
+export function makeSources(): Project {
+  const project = makeProject({ "package.json": '{"version": "0.1.0"}\n' });
+  const entries = LAYERS.flatMap(({ migrations }): string[] => Object.values(migrations).flat());
+  entries.forEach((entry, index) => {
+    const isFolder = entry.endsWith("/");
+    const text = entry.startsWith("functions") ? functionSource("f") : `select ${index};\n`;
+    project.write(`sql/${entry}${isFolder ? "f.sql" : ""}`, text);
+  });
   return project;
 }
 

@@ -95,7 +95,7 @@ function sum(numbers: number[]): number {
 if (process.argv[1] === import.meta.filename) {
   const [directory] = parseArgs({ allowPositionals: true }).positionals;
   if (directory === undefined) {
-    console.error("usage: tsx scripts/coverage-sql.ts <directory>");
+    console.error("usage: tsx scripts/coverage_sql.ts <directory>");
     process.exitCode = 2;
   } else if (!(await reportSqlCoverage(directory))) {
     process.exitCode = 1;

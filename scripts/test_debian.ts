@@ -2,7 +2,7 @@
  * Runs the integration tests on Debian's PostgreSQL 15 with pg_cron and plpgsql_check, the pgTAP
  * files under pg_prove, and reports which statements of the SQL functions ran.
  *
- * Usage: tsx scripts/test-debian.ts [--results <directory>]
+ * Usage: tsx scripts/test_debian.ts [--results <directory>]
  * --results also writes the counts as JSON: debian.json (vitest) and pg_prove.json.
  */
 import { spawn } from "node:child_process";
@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { startCluster } from "../src/cluster.js";
 import { collectCoverage, profilerSettings } from "../tests/harness/coverage.js";
 import { createTestDatabase, withClient } from "../tests/harness/template.js";
-import { reportSqlCoverage } from "./coverage-sql.js";
+import { reportSqlCoverage } from "./coverage_sql.js";
 import { BIN_DIRECTORY as binDirectory } from "./lib/dump.js";
 
 const database = "pgtrail_test";
@@ -98,7 +98,7 @@ async function runPgProve(url: string, results?: string): Promise<boolean> {
 
 async function main(results?: string): Promise<boolean> {
   if (!existsSync(join(binDirectory, "postgres"))) {
-    console.error("PostgreSQL 15 is not installed: run scripts/provision-debian.sh as root");
+    console.error("PostgreSQL 15 is not installed: run scripts/provision_debian.sh as root");
     return false;
   }
   const directory = await mkdtemp(join(tmpdir(), "pgtrail-debian-"));
