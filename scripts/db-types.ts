@@ -8,15 +8,15 @@ import { generateTypes } from "./lib/types.js";
 
 const command = new Command("db-types")
   .description(
-    "Migrates an empty database and writes the types of its API to src/database_types.ts.",
+    "Migrates an empty database and writes the types of its API to src/database/types.ts.",
   )
   .action(async () => {
     const types = await withScratchDatabase(async ({ migratorUrl }) => {
       await migrateEmpty(projectRoot, migratorUrl);
       return generateTypes(projectRoot, migratorUrl);
     });
-    writeFileSync(join(projectRoot, "src", "database_types.ts"), types);
-    console.log("src/database_types.ts");
+    writeFileSync(join(projectRoot, "src", "database", "types.ts"), types);
+    console.log("src/database/types.ts");
   });
 
 await runCommand(command);

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { withClient } from "./database.js";
 
 /** The version whose pg_dump writes schema.sql: dumps of two versions differ in their wording. */

@@ -1,4 +1,4 @@
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import type { Migration } from "./migrations.js";
 import type { Source } from "./sources.js";
 

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { sha256, sqlFiles } from "./files.js";
 import { committedText } from "./git.js";
 import { MIGRATION_NAME, type Migration, readMigrations } from "./migrations.js";

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { type FencedCopy, fence, latestCopies, readFences } from "./fences.js";
 import { sha256 } from "./files.js";
 import { committedText } from "./git.js";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { compareText, sha256, sqlFiles } from "./files.js";
 
 /** A file of sql/: replayable text, the truth about one object or one table's objects. */

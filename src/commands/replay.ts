@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { Command } from "commander";
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 import { replay, type Source } from "../replay/replay.js";
 import { openSession } from "../replay/session.js";
 import { leftBehind, type Tally } from "../replay/tally.js";
-import { count, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { count, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import { databaseUrlOption } from "./database_url.js";
 import { withLog } from "./with_log.js";
 

@@ -1,7 +1,7 @@
 import pg from "pg";
-import { connect } from "../connection.js";
-import { UserError } from "../errors.js";
-import { VERIFICATION_FAILED } from "./exit_codes.js";
+import { connect } from "../database/connection.js";
+import { VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
 
 /**
  * Opens a connection for `work` with the log of a database, and ends it after. What the database

@@ -1,4 +1,4 @@
-import type { EvaluationLog } from "../edge.js";
+import type { EvaluationLog } from "../domain/edge.js";
 import type { ActorKind, AuditEntry, Json } from "../writer/types.js";
 
 /** A run of the evaluation of badges; what its line left out is null. */

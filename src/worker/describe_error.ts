@@ -1,5 +1,5 @@
 import { explain } from "../commands/with_log.js";
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 
 /** What lines of JSON say about an error. Without a hint where there is none. */
 export interface DescribedError {

@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import type pg from "pg";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { generateTypes } from "../../scripts/lib/types.js";
+import { migrate, migrationsDirectory } from "../../src/database/migrate.js";
 import { examine } from "../../src/doctor/examine.js";
-import { migrate, migrationsDirectory } from "../../src/migrate.js";
 import { withClient } from "../harness/index.js";
 import {
   createDatabase,
@@ -214,7 +214,7 @@ describe("the tools' own command lines", () => {
     expect(results.filter((lint) => lint.name !== "unused_index")).toEqual([]);
 
     expect(await generateTypes(root, url)).toBe(
-      await readFile(`${root}src/database_types.ts`, "utf8"),
+      await readFile(`${root}src/database/types.ts`, "utf8"),
     );
 
     await expect(migrate({ databaseUrl: url })).rejects.toThrow("the Supabase CLI has applied");

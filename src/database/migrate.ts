@@ -2,8 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runner } from "node-pg-migrate";
 import pg from "pg";
+import { UserError } from "../errors/user_error.js";
 import { connect } from "./connection.js";
-import { UserError } from "./errors.js";
 
 export interface MigrateOptions {
   databaseUrl: string;
@@ -55,7 +55,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
 
 /** The package's migrations/, which lies beside dist/ and src/. */
 export function migrationsDirectory(): string {
-  return join(import.meta.dirname, "..", "migrations");
+  return join(import.meta.dirname, "..", "..", "migrations");
 }
 
 async function migrationFiles(directory: string): Promise<string[]> {

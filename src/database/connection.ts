@@ -1,5 +1,5 @@
 import pg from "pg";
-import { UserError } from "./errors.js";
+import { UserError } from "../errors/user_error.js";
 
 const CONNECT_SECONDS = 10;
 

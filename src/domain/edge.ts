@@ -4,14 +4,14 @@
  *
  * @packageDocumentation
  */
-import type { Database } from "./database_types.js";
-import { AuditAction } from "./writer/audit_action.js";
-import { byteLength } from "./writer/byte_length.js";
-import { classify } from "./writer/classify.js";
-import { createIds, prepareEntry } from "./writer/entry.js";
-import { failureLine, jsonLine, MAX_LINE_BYTES } from "./writer/failure_line.js";
-import { scrubSecrets } from "./writer/scrub.js";
-import { abortable, type PostgrestClient, postgrestTransport } from "./writer/transports.js";
+import type { Database } from "../database/types.js";
+import { AuditAction } from "../writer/audit_action.js";
+import { byteLength } from "../writer/byte_length.js";
+import { classify } from "../writer/classify.js";
+import { createIds, prepareEntry } from "../writer/entry.js";
+import { failureLine, jsonLine, MAX_LINE_BYTES } from "../writer/failure_line.js";
+import { scrubSecrets } from "../writer/scrub.js";
+import { abortable, type PostgrestClient, postgrestTransport } from "../writer/transports.js";
 import type {
   AuditEntry,
   AuditEvent,
@@ -19,7 +19,7 @@ import type {
   FailureLine,
   LogResult,
   Reporter,
-} from "./writer/types.js";
+} from "../writer/types.js";
 
 export type {
   AuditEntry,
@@ -28,7 +28,7 @@ export type {
   FailureLine,
   LogResult,
   Reporter,
-} from "./writer/types.js";
+} from "../writer/types.js";
 
 type EvaluationArguments = Database["public"]["Functions"]["record_badge_evaluation"]["Args"];
 
