@@ -7,5 +7,6 @@
 
 export { type MigrateOptions, migrate, migrationsDirectory } from "./database/migrate.js";
 export type { Database } from "./database/types.js";
-export { PGTRAIL_ERRORS, UserError } from "./errors/user_error.js";
+export { PGTRAIL_ERRORS } from "./errors/sqlstates.js";
+export { UserError } from "./errors/user_error.js";
 export * from "./writer/index.js";

@@ -47,7 +47,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     });
     return { applied: applied.map((migration) => migration.name) };
   } catch (error) {
-    throw error instanceof UserError ? error : await explain(error, directory, current);
+    throw error instanceof UserError ? error : await migrationError(error, directory, current);
   } finally {
     await client.end().catch(() => {});
   }
@@ -87,7 +87,12 @@ async function refuseOtherHistory(client: pg.Client, files: string[]): Promise<v
   );
 }
 
-async function explain(error: unknown, directory: string, migration?: string): Promise<UserError> {
+/** Why a migration failed, and where in its file. */
+async function migrationError(
+  error: unknown,
+  directory: string,
+  migration?: string,
+): Promise<UserError> {
   const { message } = error as Error;
   if (!(error instanceof pg.DatabaseError)) {
     const hint = /is preceding already run/.test(message)
