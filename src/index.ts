@@ -7,6 +7,7 @@
 
 export { type MigrateOptions, migrate, migrationsDirectory } from "./database/migrate.js";
 export type { Database } from "./database/types.js";
+export { AuditAction } from "./domain/audit_action.js";
 export { PGTRAIL_ERRORS } from "./errors/sqlstates.js";
 export { UserError } from "./errors/user_error.js";
 export * from "./writer/index.js";

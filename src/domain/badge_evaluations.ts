@@ -7,7 +7,7 @@ import {
   isUuidsOrNull,
 } from "../replay/shapes.js";
 import type { Columns, Outcome, Row, Trail } from "../replay/trail.js";
-import type { EvaluationLog } from "./edge.js";
+import type { EvaluationLog } from "./evaluation_log.js";
 
 const columns: Columns<keyof EvaluationLog> = {
   id: isUuid7,
