@@ -12,7 +12,7 @@ import { sealCommand } from "./commands/seal.js";
 import { upCommand } from "./commands/up.js";
 import { verifyCommand } from "./commands/verify.js";
 import { workerCommand } from "./commands/worker.js";
-import { UserError } from "./errors.js";
+import { UserError } from "./errors/user_error.js";
 
 const USAGE = 2;
 

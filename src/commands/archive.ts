@@ -3,10 +3,17 @@ import { rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { moveFile, readIfThere, replaceFile } from "../files.js";
-import { nodeAlgorithms } from "../node_algorithms.js";
-import { count, type Progress, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { EXIT_CODES, VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
+import { nodeAlgorithms } from "../signing/node_algorithms.js";
+import { moveFile, readIfThere, replaceFile } from "../system/files.js";
+import {
+  count,
+  type Progress,
+  type Screen,
+  silentScreen,
+  terminalScreen,
+} from "../system/terminal.js";
 import {
   type ArchiveHeader,
   archivePath,
@@ -20,7 +27,6 @@ import {
 } from "../verify/index.js";
 import { gunzipLines, gzip } from "./archive_files.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES, VERIFICATION_FAILED } from "./exit_codes.js";
 import { exportEnd, exportLog } from "./export_tiles.js";
 import { relationOf } from "./prove.js";
 import { withLog } from "./with_log.js";

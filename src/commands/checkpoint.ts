@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { readGiven, readIfThere, replaceFile } from "../files.js";
-import { nodeAlgorithms } from "../node_algorithms.js";
+import { EXIT_CODES, VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
+import { nodeAlgorithms } from "../signing/node_algorithms.js";
 import {
   generateSigningKey,
   parseSigningKey,
@@ -13,11 +13,11 @@ import {
   type SigningKey,
   SigningRefused,
   signContinuation,
-} from "../signer.js";
-import { count, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+} from "../signing/signer.js";
+import { readGiven, readIfThere, replaceFile } from "../system/files.js";
+import { count, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import { parseCheckpoint, VerificationError, verifyNote } from "../verify/index.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES, VERIFICATION_FAILED } from "./exit_codes.js";
 import { collect, keyOf, verifying } from "./keys.js";
 import { withLog } from "./with_log.js";
 

@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { connect } from "../connection.js";
+import { connect } from "../database/connection.js";
 import { checks, examine, type Finding } from "../doctor/examine.js";
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 import { databaseUrlOption } from "./database_url.js";
 
 /** `pgtrail doctor`: examines an installation and says which statement mends what is wrong. Exit code 1 on errors. */

@@ -2,9 +2,15 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { replaceFile } from "../files.js";
-import { count, type Progress, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { UserError } from "../errors/user_error.js";
+import { replaceFile } from "../system/files.js";
+import {
+  count,
+  type Progress,
+  type Screen,
+  silentScreen,
+  terminalScreen,
+} from "../system/terminal.js";
 import { HASH_SIZE, TILE_WIDTH, type Tile, tileLevels, tilePath } from "../verify/index.js";
 import { databaseUrlOption } from "./database_url.js";
 import { withLog } from "./with_log.js";

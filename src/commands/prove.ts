@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { replaceFile } from "../files.js";
-import { terminalScreen } from "../terminal.js";
+import { EXIT_CODES } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
+import { replaceFile } from "../system/files.js";
+import { terminalScreen } from "../system/terminal.js";
 import {
   entryValues,
   formatBundle,
@@ -12,7 +13,6 @@ import {
   type RenderedColumn,
 } from "../verify/index.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES } from "./exit_codes.js";
 import { withLog } from "./with_log.js";
 
 interface ProveOptions {

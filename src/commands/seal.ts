@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { count, silentScreen, terminalScreen } from "../terminal.js";
+import { count, silentScreen, terminalScreen } from "../system/terminal.js";
 import { databaseUrlOption } from "./database_url.js";
 import { withLog } from "./with_log.js";
 

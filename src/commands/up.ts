@@ -1,14 +1,14 @@
 import { relative } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type pg from "pg";
-import { type Cluster, freePort, startCluster } from "../cluster.js";
-import { connect } from "../connection.js";
+import { type Cluster, freePort, startCluster } from "../cluster/cluster.js";
+import { connect } from "../database/connection.js";
+import { migrate } from "../database/migrate.js";
 import { loadSample } from "../demo/load.js";
 import { showTour } from "../demo/tour.js";
-import { UserError } from "../errors.js";
-import { migrate } from "../migrate.js";
-import { listenForSignals } from "../signals.js";
-import { count, INDENT, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { UserError } from "../errors/user_error.js";
+import { listenForSignals } from "../system/signals.js";
+import { count, INDENT, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import { runWorker } from "../worker/worker.js";
 import { MAINTAIN_SECONDS, SEAL_SECONDS } from "./worker.js";
 

@@ -2,9 +2,10 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import type pg from "pg";
-import { readGiven, readIfThere } from "../files.js";
-import { nodeAlgorithms } from "../node_algorithms.js";
-import { count, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { EXIT_CODES, VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { nodeAlgorithms } from "../signing/node_algorithms.js";
+import { readGiven, readIfThere } from "../system/files.js";
+import { count, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import {
   checkArchive,
   checkTiles,
@@ -20,7 +21,6 @@ import {
 } from "../verify/index.js";
 import { gunzipLines, listArchives } from "./archive_files.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES, VERIFICATION_FAILED } from "./exit_codes.js";
 import { collect, signersOf, verifying } from "./keys.js";
 import { withLog } from "./with_log.js";
 

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { count, type Screen } from "../terminal.js";
+import { count, type Screen } from "../system/terminal.js";
 import { actAs, type Caller, callerOf } from "./caller.js";
 import type { LoadedSample } from "./load.js";
 import { members, type Organisation, type Person } from "./platform.js";

@@ -1,6 +1,24 @@
 import type pg from "pg";
-import type { AuditEntry } from "../writer/types.js";
-import type { Outcome, Trail } from "./restore.js";
+import type { ActorKind, AuditEntry } from "../writer/types.js";
+import { isDocumentOrNull, isTextOrNull, isUuid, isUuid7 } from "./shapes.js";
+import type { Columns, Outcome, Row, Trail } from "./trail.js";
+
+const columns: Columns<keyof AuditEntry> = {
+  id: isUuid7,
+  organisation_id: isUuid,
+  actor_id: isTextOrNull,
+  actor_kind: isActorKind,
+  impersonator_id: isTextOrNull,
+  action: (value) => typeof value === "string",
+  entity_type: isTextOrNull,
+  entity_id: isTextOrNull,
+  changes: isDocumentOrNull,
+  details: isDocumentOrNull,
+  ip_address: isTextOrNull,
+  user_agent: isTextOrNull,
+  request_id: isTextOrNull,
+  trace_id: isTextOrNull,
+};
 
 const RECORDS = `jsonb_to_recordset($1) as sent (
     id uuid, organisation_id uuid, actor_id text, actor_kind text, impersonator_id text, action text,
@@ -20,9 +38,9 @@ const COMPARE = `select sent.id,
   join public.audit_log as kept on kept.id = sent.id and kept.id = any ($2::uuid[])`;
 
 /** `audit_log`. */
-export const auditLog: Trail<AuditEntry> = { name: "audit_log", insert };
+export const auditLog: Trail = { name: "audit_log", property: "event", columns, insert };
 
-async function insert(client: pg.ClientBase, entries: readonly AuditEntry[]): Promise<Outcome[]> {
+async function insert(client: pg.ClientBase, entries: readonly Row[]): Promise<Outcome[]> {
   const inserted = await client.query<{ id: string }>(
     `insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, action, entity_type,
          entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
@@ -46,4 +64,8 @@ async function insert(client: pg.ClientBase, entries: readonly AuditEntry[]): Pr
     if (!same.has(id)) return { kind: "refused", reason: "it was removed just now" };
     return { kind: same.get(id) ? "alreadyThere" : "conflict" };
   });
+}
+
+function isActorKind(value: unknown): value is ActorKind {
+  return ["user", "service", "system", "impersonated"].includes(value as string);
 }

@@ -1,21 +1,6 @@
 import pg from "pg";
 import { type Session, transaction } from "./session.js";
-
-/** What became of one row. */
-export type Outcome =
-  | { kind: "inserted" }
-  | { kind: "alreadyThere" }
-  /** The database has another row under this id. */
-  | { kind: "conflict" }
-  | { kind: "refused"; reason: string };
-
-/** A trail, and how it takes what is restored to it. */
-export interface Trail<Row extends { id: string }> {
-  /** As prepare_audit_backfill knows it. */
-  name: string;
-  /** Inserts rows of distinct ids that are not there yet, all or none. Outcomes are in their order. */
-  insert(client: pg.ClientBase, rows: readonly Row[]): Promise<Outcome[]>;
-}
+import type { Outcome, Row, Trail } from "./trail.js";
 
 /**
  * Inserts rows of distinct ids that are not in their trail yet, and makes room for those that are
@@ -25,9 +10,9 @@ export interface Trail<Row extends { id: string }> {
  *
  * @returns the outcomes, in the order of the rows
  */
-export async function restore<Row extends { id: string }>(
+export async function restore(
   session: Session,
-  trail: Trail<Row>,
+  trail: Trail,
   rows: readonly Row[],
 ): Promise<Outcome[]> {
   if (rows.length === 0) return [];
@@ -49,9 +34,9 @@ export async function restore<Row extends { id: string }>(
 }
 
 /** Makes room for old rows, if that is all they lack. In one transaction, for a dry run. */
-async function prepareAndInsert<Row extends { id: string }>(
+async function prepareAndInsert(
   session: Session,
-  trail: Trail<Row>,
+  trail: Trail,
   rows: readonly Row[],
   from: Date,
 ): Promise<Outcome[] | undefined> {

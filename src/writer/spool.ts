@@ -7,7 +7,7 @@ import * as nodeFs from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { v7 } from "uuid";
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 import { jsonLine } from "./failure_line.js";
 import { writeToStderr } from "./stderr.js";
 import type { AuditEntry } from "./types.js";

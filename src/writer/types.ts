@@ -1,6 +1,6 @@
 /** What the writer takes, gives back, and asks of what it works with. */
 
-import type { AuditActionName } from "./audit_action.js";
+import type { AuditActionName } from "./common_action.js";
 
 /** A value of JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };

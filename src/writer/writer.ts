@@ -1,4 +1,4 @@
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 import { type Attempt, type Backoff, createAvailability } from "./availability.js";
 import { byteLength } from "./byte_length.js";
 import { classify } from "./classify.js";

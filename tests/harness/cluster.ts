@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import { type Cluster, type ClusterOptions, startCluster } from "../../src/cluster.js";
+import { type Cluster, type ClusterOptions, startCluster } from "../../src/cluster/cluster.js";
 import { profilerSettings } from "./coverage.js";
 import { binDirectoryOf } from "./server.js";
 import type { TestServerContext } from "./setup.js";

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { BIN_DIRECTORY } from "../../scripts/lib/dump.js";
-import { startCluster } from "../../src/cluster.js";
+import { startCluster } from "../../src/cluster/cluster.js";
 
 /** The server that a run of the suite uses. */
 export interface TestServer {

@@ -12,7 +12,7 @@ import {
   parseSigningKey,
   type SigningKey,
   signContinuation,
-} from "../../src/signer.js";
+} from "../../src/signing/signer.js";
 import { ids, useCluster, useDatabase } from "../harness/index.js";
 
 /** Where Debian's golang-golang-x-mod-dev puts its sources. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { nodeAlgorithms } from "../../src/node_algorithms.js";
+import { nodeAlgorithms } from "../../src/signing/node_algorithms.js";
 import { VerificationError, verifyConsistency, verifyInclusion } from "../../src/verify/index.js";
 import { ids, type TestDatabase, useCluster, useDatabase } from "../harness/index.js";
 import { checkpoint, consistencyProof, type LogHead, seal } from "../harness/log.js";

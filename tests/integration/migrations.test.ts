@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import type pg from "pg";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { pushMigrations, withSupabaseProject } from "../../scripts/lib/supabase.js";
+import { migrate, migrationsDirectory } from "../../src/database/migrate.js";
 import { examine } from "../../src/doctor/examine.js";
-import { migrate, migrationsDirectory } from "../../src/migrate.js";
 import { withClient } from "../harness/index.js";
 import {
   createDatabase,

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
-import { createEdgeAuditLogger, type EvaluationLog } from "../../src/edge.js";
+import { createEdgeAuditLogger, type EvaluationLog } from "../../src/domain/edge.js";
 import type { AuditEntry } from "../../src/writer/types.js";
 import { failureLine, newEntry, uuid7 } from "../harness/failure_line.js";
 import { ids, useDatabase } from "../harness/index.js";

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
-import { freePort } from "../../src/cluster.js";
+import { freePort } from "../../src/cluster/cluster.js";
 import { ids, useCluster, useDatabase } from "../harness/index.js";
 
 const cluster = useCluster();

@@ -14,8 +14,8 @@ import { projectRoot } from "../../scripts/lib/files.js";
 /** Where the entries of the package come from. */
 const sources = {
   pgtrail: "src/index.ts",
-  "pgtrail/edge": "src/edge.ts",
-  "npm:pgtrail/edge": "src/edge.ts",
+  "pgtrail/edge": "src/domain/edge.ts",
+  "npm:pgtrail/edge": "src/domain/edge.ts",
   "pgtrail/reporters/sentry": "src/reporters/sentry.ts",
   "pgtrail/reporters/opentelemetry": "src/reporters/opentelemetry.ts",
 };

@@ -3,13 +3,13 @@ import { dirname, join } from "node:path";
 import { createClient } from "@supabase/supabase-js";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
-import type { Database } from "../../src/database_types.js";
+import type { Database } from "../../src/database/types.js";
 import {
   createEdgeAuditLogger,
   type EdgeAuditLoggerOptions,
   type EdgeSupabase,
   type LogResult,
-} from "../../src/edge.js";
+} from "../../src/domain/edge.js";
 import { type Answer, startPostgrest } from "../harness/fake_postgrest.js";
 
 const organisation = "a0000000-0000-4000-8000-000000000000";
@@ -507,7 +507,7 @@ test("no module of it needs Node or a driver", () => {
       else packages.add(specifier);
     }
   };
-  visit(join(projectRoot, "src/edge.ts"));
+  visit(join(projectRoot, "src/domain/edge.ts"));
   expect(seen.size).toBeGreaterThan(3);
   expect([...packages]).toEqual(["uuid"]);
 });

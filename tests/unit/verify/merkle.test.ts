@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nodeAlgorithms } from "../../../src/node_algorithms.js";
+import { nodeAlgorithms } from "../../../src/signing/node_algorithms.js";
 import {
   emptyRoot,
   leafHash,

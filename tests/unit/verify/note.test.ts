@@ -1,8 +1,12 @@
 import { sign } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nodeAlgorithms } from "../../../src/node_algorithms.js";
-import { generateSigningKey, parseSigningKey, signContinuation } from "../../../src/signer.js";
+import { nodeAlgorithms } from "../../../src/signing/node_algorithms.js";
+import {
+  generateSigningKey,
+  parseSigningKey,
+  signContinuation,
+} from "../../../src/signing/signer.js";
 import {
   formatNote,
   parseKey,

@@ -4,7 +4,11 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { generateSigningKey, parseSigningKey, signContinuation } from "../../../src/signer.js";
+import {
+  generateSigningKey,
+  parseSigningKey,
+  signContinuation,
+} from "../../../src/signing/signer.js";
 import { flippedBits, treeOf } from "./reference_tree.js";
 
 interface InclusionProof {

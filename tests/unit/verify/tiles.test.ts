@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { nodeAlgorithms } from "../../../src/node_algorithms.js";
+import { nodeAlgorithms } from "../../../src/signing/node_algorithms.js";
 import { checkTiles, type TileDefect, tilePath, webCrypto } from "../../../src/verify/index.js";
 import { treeOf } from "./reference_tree.js";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { UserError } from "../../../src/errors.js";
+import { UserError } from "../../../src/errors/user_error.js";
 import type { FailureLine, LogResult } from "../../../src/writer/types.js";
 import {
   AuditWriteError,

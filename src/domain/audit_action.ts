@@ -1,9 +1,13 @@
+import { CommonAction } from "../writer/common_action.js";
+
 /**
  * Names of what happens, for `AuditEvent.action`: the subject, a full stop, and what became of it.
  * Names of your own stand beside them, 1 to 200 characters long; keep to the same form, as filters
  * by action compare whole names.
  */
 export const AuditAction = {
+  ...CommonAction,
+
   /** The web portal of the association. `attempted` is followed by one of the others. */
   websiteSyncAttempted: "website.sync_attempted",
   websiteSyncSucceeded: "website.sync_succeeded",
@@ -31,38 +35,14 @@ export const AuditAction = {
   badgeAwarded: "badge.awarded",
   badgeRevoked: "badge.revoked",
 
-  authSignedIn: "auth.signed_in",
-  authSignInFailed: "auth.sign_in_failed",
-  authSignedOut: "auth.signed_out",
-  authPasswordChanged: "auth.password_changed",
-  authMfaEnabled: "auth.mfa_enabled",
-  authMfaDisabled: "auth.mfa_disabled",
-  authImpersonationStarted: "auth.impersonation_started",
-  authImpersonationEnded: "auth.impersonation_ended",
-
-  userInvited: "user.invited",
-  userCreated: "user.created",
-  userUpdated: "user.updated",
-  userDeactivated: "user.deactivated",
-  userDeleted: "user.deleted",
-  profileUpdated: "profile.updated",
-  memberRoleChanged: "member.role_changed",
-  roleGranted: "role.granted",
-  roleRevoked: "role.revoked",
-  permissionDenied: "permission.denied",
-
   mentorRegistered: "mentor.registered",
   mentorDeactivated: "mentor.deactivated",
   activityLogged: "activity.logged",
   activityCorrected: "activity.corrected",
-
-  settingsChanged: "settings.changed",
-  releaseDeployed: "release.deployed",
-
-  reportExported: "report.exported",
-  dataExported: "data.exported",
-  dataErased: "data.erased",
 } as const;
 
-/** An action: one of `AuditAction`, which editors complete, or a name of your own. */
-export type AuditActionName = (typeof AuditAction)[keyof typeof AuditAction] | (string & {});
+declare module "../writer/common_action.js" {
+  interface ActionNames {
+    domain: (typeof AuditAction)[keyof typeof AuditAction];
+  }
+}

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
-import type { Algorithms } from "./verify/index.js";
+import type { Algorithms } from "../verify/index.js";
 
 /** Web Crypto's Ed25519 still warns in Node 20, and its hashes cost a thread switch each. */
 export const nodeAlgorithms: Algorithms = {

@@ -17,9 +17,9 @@ import { createServer } from "node:net";
 import { basename, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { type Account, canEnter, run, serverAccount } from "./cluster/account.js";
-import { findBinaries, stateDirectory } from "./cluster/binaries.js";
-import { UserError } from "./errors.js";
+import { UserError } from "../errors/user_error.js";
+import { type Account, canEnter, run, serverAccount } from "./account.js";
+import { findBinaries, stateDirectory } from "./binaries.js";
 
 export interface ClusterOptions {
   /** Holds data/ and server.log; made when missing, kept between runs. */

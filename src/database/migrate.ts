@@ -2,8 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runner } from "node-pg-migrate";
 import pg from "pg";
+import { UserError } from "../errors/user_error.js";
 import { connect } from "./connection.js";
-import { UserError } from "./errors.js";
 
 export interface MigrateOptions {
   databaseUrl: string;
@@ -47,7 +47,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     });
     return { applied: applied.map((migration) => migration.name) };
   } catch (error) {
-    throw error instanceof UserError ? error : await explain(error, directory, current);
+    throw error instanceof UserError ? error : await migrationError(error, directory, current);
   } finally {
     await client.end().catch(() => {});
   }
@@ -55,7 +55,7 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
 
 /** The package's migrations/, which lies beside dist/ and src/. */
 export function migrationsDirectory(): string {
-  return join(import.meta.dirname, "..", "migrations");
+  return join(import.meta.dirname, "..", "..", "migrations");
 }
 
 async function migrationFiles(directory: string): Promise<string[]> {
@@ -87,7 +87,12 @@ async function refuseOtherHistory(client: pg.Client, files: string[]): Promise<v
   );
 }
 
-async function explain(error: unknown, directory: string, migration?: string): Promise<UserError> {
+/** Why a migration failed, and where in its file. */
+async function migrationError(
+  error: unknown,
+  directory: string,
+  migration?: string,
+): Promise<UserError> {
   const { message } = error as Error;
   if (!(error instanceof pg.DatabaseError)) {
     const hint = /is preceding already run/.test(message)

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { UserError } from "./errors.js";
+import { UserError } from "../errors/user_error.js";
 
 const CONNECT_SECONDS = 10;
 
@@ -25,7 +25,7 @@ export async function connect(databaseUrl: string): Promise<pg.Client> {
     return client;
   } catch (error) {
     await client.end().catch(() => {});
-    throw explain(error, url);
+    throw connectionError(error, url);
   }
 }
 
@@ -39,7 +39,8 @@ function parse(databaseUrl: string): URL {
   });
 }
 
-function explain(error: unknown, url: URL): UserError {
+/** Why no connection came about. */
+function connectionError(error: unknown, url: URL): UserError {
   const place = `${url.hostname || "localhost"}:${url.port || 5432}`;
   const { code, message } = error as { code?: string; message: string };
   const told = (text: string, hint?: string) => new UserError(text, { hint, cause: error });

@@ -3,8 +3,7 @@
  * the signer signs only what continues what it signed before.
  */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { UserError } from "./errors.js";
-import { nodeAlgorithms } from "./node_algorithms.js";
+import { UserError } from "../errors/user_error.js";
 import {
   type Checkpoint,
   formatNote,
@@ -17,7 +16,8 @@ import {
   VerificationError,
   verifyConsistency,
   verifySignedCheckpoint,
-} from "./verify/index.js";
+} from "../verify/index.js";
+import { nodeAlgorithms } from "./node_algorithms.js";
 
 /** An Ed25519 key that signs notes. */
 export interface SigningKey {

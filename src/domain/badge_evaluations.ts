@@ -1,9 +1,33 @@
 import type pg from "pg";
-import type { Evaluation } from "./read_failure.js";
-import type { Outcome, Trail } from "./restore.js";
+import {
+  isDocumentOrNull,
+  isTextOrNull,
+  isUuid,
+  isUuid7,
+  isUuidsOrNull,
+} from "../replay/shapes.js";
+import type { Columns, Outcome, Row, Trail } from "../replay/trail.js";
+import type { EvaluationLog } from "./evaluation_log.js";
+
+const columns: Columns<keyof EvaluationLog> = {
+  id: isUuid7,
+  org_id: isUuid,
+  peer_mentor_id: isUuid,
+  duration_ms: (value) => typeof value === "number",
+  activity_id: (value) => value === null || isUuid(value),
+  badges_evaluated: isUuidsOrNull,
+  criteria_outcomes: isDocumentOrNull,
+  badges_awarded: isUuidsOrNull,
+  error_message: isTextOrNull,
+};
 
 /** `badge_evaluation_logs`, through its recording function. */
-export const badgeEvaluations: Trail<Evaluation> = { name: "badge_evaluation_logs", insert };
+export const badgeEvaluations: Trail = {
+  name: "badge_evaluation_logs",
+  property: "evaluation",
+  columns,
+  insert,
+};
 
 const RECORDS = `jsonb_to_recordset($1) as sent (
     id uuid, org_id uuid, peer_mentor_id uuid, duration_ms numeric, activity_id uuid, badges_evaluated jsonb,
@@ -27,10 +51,7 @@ const COMPARE = `select kept.id, kept.tx_id = pg_current_xact_id() as added,
   from ${RECORDS}
   join public.badge_evaluation_logs as kept on kept.id = sent.id and kept.id = any ($2::uuid[])`;
 
-async function insert(
-  client: pg.ClientBase,
-  evaluations: readonly Evaluation[],
-): Promise<Outcome[]> {
+async function insert(client: pg.ClientBase, evaluations: readonly Row[]): Promise<Outcome[]> {
   const sent = JSON.stringify(evaluations);
   await client.query(RECORD, [sent]);
   const { rows } = await client.query<{ id: string; added: boolean; same: boolean }>(COMPARE, [

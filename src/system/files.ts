@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { UserError } from "./errors.js";
+import { UserError } from "../errors/user_error.js";
 
 /** The bytes of a file. Raises UserError when it cannot be read. */
 export async function readGiven(path: string): Promise<Buffer> {
