@@ -1,5 +1,12 @@
 import type { EvaluationLog } from "../edge.js";
-import type { ActorKind, AuditEntry, Json } from "../writer/types.js";
+import { isObject } from "../verify/json.js";
+import { columnNames, entryColumns } from "../writer/columns.js";
+import { isActorKind } from "../writer/entry.js";
+import { LINE_TYPE } from "../writer/failure_line.js";
+import type { AuditEntry, Json } from "../writer/types.js";
+import { isUuid, isUuid7 } from "../writer/uuid.js";
+
+export { columnNames as ENTRY_COLUMNS } from "../writer/columns.js";
 
 /** A run of the evaluation of badges; what its line left out is null. */
 export type Evaluation = Record<keyof EvaluationLog, Json> & { id: string };
@@ -19,22 +26,18 @@ export type Reading =
 /** Columns, and what their values look like. Lengths are the database's to judge. */
 type Columns<Name extends string> = Readonly<Record<Name, (value: unknown) => boolean>>;
 
-const ENTRY: Columns<keyof AuditEntry> = {
+const BY_TYPE = { uuid: isUuid, text: isTextOrNull, jsonb: isDocumentOrNull, inet: isTextOrNull };
+
+/** Columns that say more than their types. */
+const BY_NAME: Partial<Columns<string>> = {
   id: isUuid7,
-  organisation_id: isUuid,
-  actor_id: isTextOrNull,
   actor_kind: isActorKind,
-  impersonator_id: isTextOrNull,
   action: (value) => typeof value === "string",
-  entity_type: isTextOrNull,
-  entity_id: isTextOrNull,
-  changes: isDocumentOrNull,
-  details: isDocumentOrNull,
-  ip_address: isTextOrNull,
-  user_agent: isTextOrNull,
-  request_id: isTextOrNull,
-  trace_id: isTextOrNull,
 };
+
+const ENTRY: Columns<string> = Object.fromEntries(
+  columnNames.map((name) => [name, BY_NAME[name] ?? BY_TYPE[entryColumns[name]]]),
+);
 
 const EVALUATION: Columns<keyof EvaluationLog> = {
   id: isUuid7,
@@ -48,12 +51,9 @@ const EVALUATION: Columns<keyof EvaluationLog> = {
   error_message: isTextOrNull,
 };
 
-/** Names of the columns of an entry that are inserted, in the order of the table. */
-export const ENTRY_COLUMNS = Object.keys(ENTRY) as (keyof AuditEntry)[];
-
 /** Reads a structured line of the writer or an entry of its spool file, as parsed. Never throws. */
 export function readFailure(found: Record<string, unknown>): Reading {
-  if (found.type !== "audit_write_failed") return readEntry(found);
+  if (found.type !== LINE_TYPE) return readEntry(found);
   const { event, evaluation = null, eventId } = found;
   if (!isUuid7(eventId)) return refused(null, "eventId is no UUIDv7");
   const id = eventId.toLowerCase();
@@ -61,7 +61,7 @@ export function readFailure(found: Record<string, unknown>): Reading {
   // A run of the evaluation of badges is no event of audit_log.
   const name = event === null ? "evaluation" : "event";
   const payload = found[name];
-  if (!isPlainObject(payload)) return refused(id, `${name} is no object`);
+  if (!isObject(payload)) return refused(id, `${name} is no object`);
   const reading = event === null ? readEvaluation(payload) : readEntry(payload);
   if (reading.kind === "refused") return { ...reading, id };
   const row = reading.kind === "entry" ? reading.entry : reading.evaluation;
@@ -103,23 +103,8 @@ function shown(name: string): string {
   return JSON.stringify(name.slice(0, 63));
 }
 
-function isUuid(value: unknown): value is string {
-  return (
-    typeof value === "string" &&
-    /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i.test(value)
-  );
-}
-
-function isUuid7(value: unknown): value is string {
-  return isUuid(value) && value[14] === "7";
-}
-
 function isUuidsOrNull(value: unknown): boolean {
   return value === null || (Array.isArray(value) && value.every(isUuid));
-}
-
-function isActorKind(value: unknown): value is ActorKind {
-  return ["user", "service", "system", "impersonated"].includes(value as string);
 }
 
 function isTextOrNull(value: unknown): boolean {
@@ -127,9 +112,5 @@ function isTextOrNull(value: unknown): boolean {
 }
 
 function isDocumentOrNull(value: unknown): boolean {
-  return value === null || isPlainObject(value);
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return value === null || isObject(value);
 }
