@@ -1,12 +1,7 @@
 import type pg from "pg";
-import {
-  isDocumentOrNull,
-  isTextOrNull,
-  isUuid,
-  isUuid7,
-  isUuidsOrNull,
-} from "../replay/shapes.js";
+import { isDocumentOrNull, isTextOrNull, isUuidsOrNull } from "../replay/shapes.js";
 import type { Columns, Outcome, Row, Trail } from "../replay/trail.js";
+import { isUuid, isUuid7 } from "../writer/uuid.js";
 import type { EvaluationLog } from "./evaluation_log.js";
 
 const columns: Columns<keyof EvaluationLog> = {

@@ -1,39 +1,40 @@
 import type pg from "pg";
-import type { ActorKind, AuditEntry } from "../writer/types.js";
-import { isDocumentOrNull, isTextOrNull, isUuid, isUuid7 } from "./shapes.js";
+import { columnNames, defineColumns, entryColumns } from "../writer/columns.js";
+import { isActorKind } from "../writer/entry.js";
+import type { AuditEntry } from "../writer/types.js";
+import { isUuid, isUuid7 } from "../writer/uuid.js";
+import { isDocumentOrNull, isTextOrNull } from "./shapes.js";
 import type { Columns, Outcome, Row, Trail } from "./trail.js";
 
-const columns: Columns<keyof AuditEntry> = {
+const BY_TYPE = { uuid: isUuid, text: isTextOrNull, jsonb: isDocumentOrNull, inet: isTextOrNull };
+
+/** Columns that say more than their types. */
+const BY_NAME: Partial<Columns<string>> = {
   id: isUuid7,
-  organisation_id: isUuid,
-  actor_id: isTextOrNull,
   actor_kind: isActorKind,
-  impersonator_id: isTextOrNull,
   action: (value) => typeof value === "string",
-  entity_type: isTextOrNull,
-  entity_id: isTextOrNull,
-  changes: isDocumentOrNull,
-  details: isDocumentOrNull,
-  ip_address: isTextOrNull,
-  user_agent: isTextOrNull,
-  request_id: isTextOrNull,
-  trace_id: isTextOrNull,
 };
 
-const RECORDS = `jsonb_to_recordset($1) as sent (
-    id uuid, organisation_id uuid, actor_id text, actor_kind text, impersonator_id text, action text,
-    entity_type text, entity_id text, changes jsonb, details jsonb, ip_address inet, user_agent text,
-    request_id text, trace_id text)`;
+const columns: Columns<string> = Object.fromEntries(
+  columnNames.map((name) => [name, BY_NAME[name] ?? BY_TYPE[entryColumns[name]]]),
+);
+
+const NAMES = columnNames.join(", ");
+const RECORDS = `jsonb_to_recordset($1) as sent (${defineColumns()})`;
+
+/** Columns that an erasure empties. */
+const ERASABLE: readonly (keyof AuditEntry)[] = ["changes", "details", "ip_address", "user_agent"];
+const LASTING = columnNames.filter((name) => name !== "id" && !ERASABLE.includes(name));
+
+/** Says in SQL whether columns of what was sent and of what is kept are the same. */
+function areSame(names: readonly string[]): string {
+  const row = (table: string) => `(${names.map((name) => `${table}.${name}`).join(", ")})`;
+  return `${row("sent")} is not distinct from ${row("kept")}`;
+}
 
 // Erased columns say nothing: the salt of the commitments to them is gone, too.
 const COMPARE = `select sent.id,
-    (sent.organisation_id, sent.actor_id, sent.actor_kind, sent.impersonator_id, sent.action, sent.entity_type,
-        sent.entity_id, sent.request_id, sent.trace_id)
-    is not distinct from (kept.organisation_id, kept.actor_id, kept.actor_kind, kept.impersonator_id, kept.action,
-        kept.entity_type, kept.entity_id, kept.request_id, kept.trace_id)
-    and (kept.erasure_salt is null
-        or (sent.changes, sent.details, sent.ip_address, sent.user_agent)
-            is not distinct from (kept.changes, kept.details, kept.ip_address, kept.user_agent)) as same
+    ${areSame(LASTING)} and (kept.erasure_salt is null or ${areSame(ERASABLE)}) as same
   from ${RECORDS}
   join public.audit_log as kept on kept.id = sent.id and kept.id = any ($2::uuid[])`;
 
@@ -42,9 +43,8 @@ export const auditLog: Trail = { name: "audit_log", property: "event", columns, 
 
 async function insert(client: pg.ClientBase, entries: readonly Row[]): Promise<Outcome[]> {
   const inserted = await client.query<{ id: string }>(
-    `insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, action, entity_type,
-         entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
-     select * from ${RECORDS}
+    `insert into public.audit_log (${NAMES})
+     select ${NAMES} from ${RECORDS}
      on conflict (id) do nothing
      returning id`,
     [JSON.stringify(entries)],
@@ -64,8 +64,4 @@ async function insert(client: pg.ClientBase, entries: readonly Row[]): Promise<O
     if (!same.has(id)) return { kind: "refused", reason: "it was removed just now" };
     return { kind: same.get(id) ? "alreadyThere" : "conflict" };
   });
-}
-
-function isActorKind(value: unknown): value is ActorKind {
-  return ["user", "service", "system", "impersonated"].includes(value as string);
 }

@@ -1,6 +1,8 @@
+import { isObject } from "../verify/json.js";
+import { LINE_TYPE } from "../writer/failure_line.js";
 import type { Json } from "../writer/types.js";
+import { isUuid7 } from "../writer/uuid.js";
 import { auditLog } from "./audit_log.js";
-import { isPlainObject, isUuid7 } from "./shapes.js";
 import type { Row, Trail } from "./trail.js";
 
 type RowReading = { kind: "row"; trail: Trail; row: Row };
@@ -18,7 +20,7 @@ export type Reading =
  * Never throws.
  */
 export function readFailure(found: Record<string, unknown>, trails: readonly Trail[]): Reading {
-  if (found.type !== "audit_write_failed") return readRow(found, auditLog);
+  if (found.type !== LINE_TYPE) return readRow(found, auditLog);
   const { event, eventId } = found;
   if (!isUuid7(eventId)) return refused(null, "eventId is no UUIDv7");
   const id = eventId.toLowerCase();
@@ -27,7 +29,7 @@ export function readFailure(found: Record<string, unknown>, trails: readonly Tra
     event === null ? trails.find(({ property }) => (found[property] ?? null) !== null) : auditLog;
   if (!trail) return { kind: "redacted", id };
   const payload = found[trail.property];
-  if (!isPlainObject(payload)) return refused(id, `${trail.property} is no object`);
+  if (!isObject(payload)) return refused(id, `${trail.property} is no object`);
   const reading = readRow(payload, trail);
   if (reading.kind === "refused") return { ...reading, id };
   return reading.row.id === id ? reading : refused(id, `${trail.property}.id is not eventId`);

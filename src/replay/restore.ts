@@ -1,4 +1,5 @@
 import pg from "pg";
+import { isAboutARow } from "../writer/sqlstate.js";
 import { type Session, transaction } from "./session.js";
 import type { Outcome, Row, Trail } from "./trail.js";
 
@@ -20,7 +21,7 @@ export async function restore(
   try {
     return await transaction(session, () => trail.insert(client, rows));
   } catch (error) {
-    if (!isAboutARow(error)) throw error;
+    if (!refusesARow(error)) throw error;
     const from = hasNoPartition(error) ? oldestToPrepare(rows) : undefined;
     const outcomes = from && (await prepareAndInsert(session, trail, rows, from));
     if (outcomes) return outcomes;
@@ -47,16 +48,13 @@ async function prepareAndInsert(
       return trail.insert(client, rows);
     });
   } catch (error) {
-    if (!isAboutARow(error)) throw error;
+    if (!refusesARow(error)) throw error;
     return undefined;
   }
 }
 
-/** Data, integrity, limits of a program, and what triggers raise: classes of errors about a row. */
-const ABOUT_A_ROW = /^(22|23|54|P0|TR)/;
-
-function isAboutARow(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && ABOUT_A_ROW.test(error.code ?? "");
+function refusesARow(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && isAboutARow(error.code ?? "");
 }
 
 /** Never the DETAIL: it has the contents of the row. */

@@ -1,15 +1,5 @@
-/** A UUID of any version. */
-export function isUuid(value: unknown): value is string {
-  return (
-    typeof value === "string" &&
-    /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i.test(value)
-  );
-}
-
-/** A UUIDv7. */
-export function isUuid7(value: unknown): value is string {
-  return isUuid(value) && value[14] === "7";
-}
+import { isObject } from "../verify/json.js";
+import { isUuid } from "../writer/uuid.js";
 
 /** A list of UUIDs, or null. */
 export function isUuidsOrNull(value: unknown): boolean {
@@ -23,10 +13,5 @@ export function isTextOrNull(value: unknown): boolean {
 
 /** An object of JSON, or null. */
 export function isDocumentOrNull(value: unknown): boolean {
-  return value === null || isPlainObject(value);
-}
-
-/** An object of JSON. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return value === null || isObject(value);
 }
