@@ -106,6 +106,40 @@ describe("seal", () => {
     expect(await seal()).toBe(3);
   });
 
+  test("health() is critical once a transaction has held sealing back for ten minutes", async () => {
+    const writer = await database.superuser.connect();
+    try {
+      await writer.query("begin");
+      await writer.query(
+        "insert into public.audit_log (organisation_id, action) values ($1, 'prepared')",
+        [ids.organisationA],
+      );
+      await writer.query("prepare transaction 'held'");
+      // As the view would have it that long after.
+      const statusAfter = async (waited: string) => {
+        await writer.query("begin; set local allow_system_table_mods = on");
+        await writer.query(
+          `create or replace view pg_catalog.pg_prepared_xacts as
+           select held.transaction, held.gid, held.prepared - interval '${waited}' as prepared,
+               pg_get_userbyid(held.ownerid) as owner, current_database() as database
+           from pg_prepared_xact() as held`,
+        );
+        const { rows } = await writer.query(
+          "select status from pgtrail.health() where check_name = 'seal lag'",
+        );
+        await writer.query("rollback");
+        return rows[0].status;
+      };
+      expect(await statusAfter("0")).toBe("ok");
+      expect(await statusAfter("9 minutes")).toBe("ok");
+      expect(await statusAfter("10 minutes")).toBe("critical");
+      await writer.query("rollback prepared 'held'");
+    } finally {
+      writer.release();
+    }
+    await seal();
+  });
+
   test("does not wait for who only reads", async () => {
     const reader = await database.superuser.connect();
     try {
