@@ -1,6 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runner } from "node-pg-migrate";
 import pg from "pg";
 import { UserError } from "../errors/user_error.js";
 import { connect } from "./connection.js";
@@ -32,6 +31,8 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
   };
   try {
     await refuseOtherHistory(client, files);
+    // It takes as long to load as all else, and most that import this file migrate nothing.
+    const { runner } = await import("node-pg-migrate");
     const applied = await runner({
       dbClient: client,
       dir: directory,

@@ -119,7 +119,7 @@ function exhaustion(): Outage {
           );
           expect(rowCount).toBe(0);
         },
-        { timeout: 15_000, interval: 1 },
+        { timeout: 40_000, interval: 1 },
       ),
     end: () => Promise.all(taken.splice(0).map((client) => client.end())),
   };
@@ -200,7 +200,7 @@ const networkOutages: Record<string, () => Outage> = {
 };
 
 describe("the application notices nothing, and nothing is lost or doubled, through", {
-  timeout: 90_000,
+  timeout: 180_000,
 }, () => {
   test.each(Object.entries(serverOutages))("%s", (name, outage) => endure(name, outage(), url()));
 
@@ -278,7 +278,7 @@ async function warm(pool: pg.Pool): Promise<void> {
   }
 }
 
-const until = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 20 });
+const until = (holds: () => void) => vi.waitFor(holds, { timeout: 40_000, interval: 20 });
 
 /** Events, and what became of each. */
 function prepareLoad(writer: AuditWriter, name: string) {
