@@ -18,10 +18,9 @@ declare
         'case when entry.%1$I between ''0001-01-01'' and ''9999-12-31'' '
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
-    c_derived_salt constant text :=
-        'coalesce(pgtrail._derived_salt(entry.erasure_salt, convert_to(%1$L, ''UTF8'')), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %2$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L))';
+    c_kept_salt constant text :=
+        'coalesce(%1$s, (select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
+        'and erasure.entry_id = entry.id and erasure.column_name = %2$L))';
     c_erasable constant text :=
         'case when entry.%1$I is not null then jsonb_build_object('
         '''value'', entry.%1$I::text, ''salt'', encode(%3$s, ''hex'')) '
@@ -48,7 +47,8 @@ begin
                     when type.oid is null then 'null'
                     when part.column_name = any (v_format.erasable) then format(
                         c_erasable, part.column_name, v_format.trail_name,
-                        format(c_derived_salt, part.column_name, v_format.trail_name))
+                        format(c_kept_salt, pgtrail._derived_salt_expression('entry.erasure_salt', part.column_name),
+                               part.column_name, v_format.trail_name))
                     when part.column_name = any (v_format.digested) then format(c_digested, part.column_name)
                     when coalesce(nullif(type.typbasetype, 0), type.oid) in
                         ('timestamptz'::regtype, 'timestamp'::regtype) then format(c_time, part.column_name)
@@ -193,8 +193,8 @@ comment on function pgtrail.archivable_months() is
     'Returns the months of trails that retention may drop as a whole and that are not archived, with how many entries '
     'the log has of each. Months without entries are none of them.';
 
--- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were
--- purged. The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
+-- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were purged.
+-- The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
 -- joined as a whole, never entry by entry, whatever the planner makes of tables that it has no statistics of.
 create or replace function pgtrail.archive_entries(
     trail       regclass,
@@ -263,7 +263,7 @@ begin
                 select leaf.leaf_index, entry."pgtrail bytes", %1$s
                 from (
                     select entry.*, encoded.bytes as "pgtrail bytes",
-                        pgtrail._leaf_hash(encoded.bytes) as "pgtrail hash"
+                        sha256('\x00'::bytea || encoded.bytes) as "pgtrail hash"
                     from (
                         select sealed.*
                         from (%2$s) as sealed
@@ -1137,7 +1137,8 @@ declare
 begin
     select jsonb_object_agg(part.column_name, (
         select jsonb_object_agg(side.name, case
-            when octet_length(side.value::text) <= 200 then side.value else pgtrail._shortened_value(side.value #>> '{}') end)
+            when octet_length(side.value::text) <= 200 then side.value
+            else pgtrail._shortened_value(side.value #>> '{}') end)
         from jsonb_each(part.sides) as side (name, value)))
     into v_changes
     from jsonb_each(_shortened_changes.changes) as part (column_name, sides);
@@ -1196,7 +1197,8 @@ begin
                 else pgtrail._shortened_value('\x' || encode(%1$s, 'hex')) end$expression$,
             _value_expression.value)
         else format(
-            'case when octet_length(%1$s::text) <= 8192 then to_jsonb(%1$s) else pgtrail._shortened_value(%1$s::text) end',
+            'case when octet_length(%1$s::text) <= 8192 then to_jsonb(%1$s) '
+            'else pgtrail._shortened_value(%1$s::text) end',
             _value_expression.value)
     end;
 end;
@@ -1614,51 +1616,77 @@ comment on function pgtrail.watch_tracked_tables() is
 
 create or replace function pgtrail._batch_end(batch pgtrail.batch)
     returns pgtrail.log_position
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return row((batch).to_tx_id, (batch).to_trail_name, (batch).to_entry_id)::pgtrail.log_position;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(
+        (_batch_end.batch).to_tx_id, (_batch_end.batch).to_trail_name, (_batch_end.batch).to_entry_id)::pgtrail.log_position;
+end;
+$$;
 
-revoke all on function pgtrail._batch_end(pgtrail.batch) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._batch_end(pgtrail.batch)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._batch_end(pgtrail.batch) is
     'Returns the position up to which the entries of a batch lie, its own included.';
 
 create or replace function pgtrail._batch_start(batch pgtrail.batch)
     returns pgtrail.log_position
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return row((batch).from_tx_id, (batch).from_trail_name, (batch).from_entry_id)::pgtrail.log_position;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(
+        (_batch_start.batch).from_tx_id, (_batch_start.batch).from_trail_name, (_batch_start.batch).from_entry_id)::pgtrail.log_position;
+end;
+$$;
 
-revoke all on function pgtrail._batch_start(pgtrail.batch) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._batch_start(pgtrail.batch)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._batch_start(pgtrail.batch) is
     'Returns the position behind which the entries of a batch lie.';
 
-create or replace function pgtrail._commitment(derived_salt bytea, value text)
-    returns bytea
-    language sql
-    stable
-    strict
-    parallel safe
-return sha256(derived_salt || convert_to(value, 'UTF8'));
-
-revoke all on function pgtrail._commitment(bytea, text) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._commitment(bytea, text) is
-    'Returns what the log has of the value of an erasable column: sha256(salt of the column || UTF-8 value). Of a '
-    'digested column the salt is empty.';
-
--- The name comes as bytes: in the generated expressions it is a constant then, which need not be converted for each row.
-create or replace function pgtrail._derived_salt(row_salt uuid, column_name bytea)
-    returns bytea
-    language sql
+create or replace function pgtrail._commitment_expression(salt text, value text)
+    returns text
+    language plpgsql
     immutable
-    strict
-    parallel safe
-return sha256(uuid_send(row_salt) || column_name);
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        'sha256(%s || convert_to(%s, ''UTF8''))', _commitment_expression.salt, _commitment_expression.value);
+end;
+$$;
 
-revoke all on function pgtrail._derived_salt(uuid, bytea) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._derived_salt(uuid, bytea) is
-    'Returns the salt of one erasable column of an entry: sha256(salt of the row || UTF-8 name of the column).';
+revoke all on function pgtrail._commitment_expression(text, text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._commitment_expression(text, text) is
+    'Returns the SQL expression of what the log has of the value of an erasable column, sha256(salt of the column || '
+    'UTF-8 value), from expressions of both. Of a digested column the salt is empty.';
+
+create or replace function pgtrail._derived_salt_expression(row_salt text, column_name name)
+    returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set bytea_output = 'hex'
+as $$
+begin
+    return format(
+        'sha256(uuid_send(%s) || %L::bytea)',
+        _derived_salt_expression.row_salt, convert_to(_derived_salt_expression.column_name, 'UTF8'));
+end;
+$$;
+
+revoke all on function pgtrail._derived_salt_expression(text, name)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._derived_salt_expression(text, name) is
+    'Returns the SQL expression of the salt of one erasable column of an entry, sha256(salt of the row || UTF-8 name '
+    'of the column), from the expression of the salt of the row.';
 
 -- Settings that render values are pinned here, where every encoding takes place. Those of the planner make it read the
 -- index on (tx_id, id) of each partition in order and stop at the limit, however large a transaction is.
@@ -1725,7 +1753,7 @@ begin
             $query$
             select entry.tx_id, %1$L::text collate "C" as trail_name, entry.id as entry_id,
                 %2$s::smallint as version,
-                case when octet_length(encoded.bytes) <= 65535 then pgtrail._leaf_hash(encoded.bytes) end as leaf,
+                case when octet_length(encoded.bytes) <= 65535 then sha256('\x00'::bytea || encoded.bytes) end as leaf,
                 %3$s
             from (%4$s) as entry
             cross join lateral (select %5$s as bytes offset 0) as encoded
@@ -1847,7 +1875,11 @@ begin
     execute format(
         'select %s from %s as entry where entry.id = $1',
         pgtrail._entry_expression(_entry_bytes.trail_name, _entry_bytes.version),
-        (select registered.relation from pgtrail.trail as registered where registered.trail_name = _entry_bytes.trail_name))
+        (
+            select registered.relation
+            from pgtrail.trail as registered
+            where registered.trail_name = _entry_bytes.trail_name
+        ))
     into v_entry
     using _entry_bytes.entry_id;
     return v_entry;
@@ -1872,16 +1904,7 @@ declare
     v_format pgtrail.entry_format;
     v_relation regclass;
     v_values text;
-    v_commitment text :=
-        'encode(pgtrail._commitment(pgtrail._derived_salt(entry.erasure_salt, %2$L), entry.%1$I::text), ''hex'')';
-    c_commitment_or_kept constant text :=
-        'encode(case when entry.%1$I is not null '
-        'then pgtrail._commitment(coalesce(pgtrail._derived_salt(entry.erasure_salt, %2$L), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L)), entry.%1$I::text) '
-        'when entry.erasure_salt is null then (select erasure.commitment from pgtrail.erasure as erasure '
-        'where erasure.trail_name = %3$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
-        'end, ''hex'')';
+    v_was_erased boolean;
 begin
     select format.* into strict v_format
     from pgtrail.entry_format as format
@@ -1891,19 +1914,17 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _entry_expression.trail_name;
 
-    -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
-    if exists (select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name) then
-        v_commitment := c_commitment_or_kept;
-    end if;
+    v_was_erased := exists (
+        select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name);
 
     select string_agg(
             case
                 when type.oid is null then 'null'
                 when part.column_name = any (v_format.erasable)
-                    then format(
-                        v_commitment, part.column_name, convert_to(part.column_name, 'UTF8'), v_format.trail_name)
+                    then pgtrail._erasable_expression(v_format.trail_name, part.column_name, v_was_erased)
                 when part.column_name = any (v_format.digested)
-                    then format('encode(pgtrail._commitment('''', entry.%I::text), ''hex'')', part.column_name)
+                    then format('encode(%s, ''hex'')', pgtrail._commitment_expression(
+                        '''''::bytea', format('entry.%I::text', part.column_name)))
                 when coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype)
                     then format('(extract(epoch from entry.%I) * 1000000)::bigint', part.column_name)
                 when coalesce(nullif(type.typbasetype, 0), type.oid) = 'bytea'::regtype
@@ -1934,22 +1955,66 @@ comment on function pgtrail._entry_expression(text, smallint) is
 
 create or replace function pgtrail._era_end()
     returns pgtrail.log_position
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return row('18446744073709551615'::xid8, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row('18446744073709551615'::xid8, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+end;
+$$;
 
 revoke all on function pgtrail._era_end() from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._era_end() is 'Returns the position behind every entry of an era.';
 
+-- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
+create or replace function pgtrail._erasable_expression(trail_name text, column_name name, was_erased boolean)
+    returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_salt text := pgtrail._derived_salt_expression('entry.erasure_salt', _erasable_expression.column_name);
+    v_value text := format('entry.%I::text', _erasable_expression.column_name);
+    v_kept text := format(
+        'from pgtrail.erasure as erasure where erasure.trail_name = %L and erasure.entry_id = entry.id '
+        'and erasure.column_name = %L', _erasable_expression.trail_name, _erasable_expression.column_name);
+begin
+    return format('encode(%s, ''hex'')', case
+        when not _erasable_expression.was_erased then pgtrail._commitment_expression(v_salt, v_value)
+        else format(
+            'case when %1$s is not null then %2$s '
+            'when entry.erasure_salt is null then (select erasure.commitment %3$s) end',
+            v_value,
+            pgtrail._commitment_expression(format('coalesce(%s, (select erasure.salt %s))', v_salt, v_kept), v_value),
+            v_kept)
+    end);
+end;
+$$;
+
+revoke all on function pgtrail._erasable_expression(text, name, boolean)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._erasable_expression(text, name, boolean) is
+    'Returns the SQL expression of an erasable column in the entry of the row "entry": the commitment to its value in '
+    'hex, or, where the trail was_erased, what pgtrail.erasure kept.';
+
 create or replace function pgtrail._head_position(head pgtrail.log)
     returns pgtrail.log_position
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return row((head).tx_id, (head).trail_name, (head).entry_id)::pgtrail.log_position;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(
+        (_head_position.head).tx_id, (_head_position.head).trail_name, (_head_position.head).entry_id)::pgtrail.log_position;
+end;
+$$;
 
-revoke all on function pgtrail._head_position(pgtrail.log) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._head_position(pgtrail.log)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._head_position(pgtrail.log) is
     'Returns the position up to which the entries of the era are sealed.';
 
@@ -2010,10 +2075,15 @@ comment on function pgtrail._occupied_range(
 
 create or replace function pgtrail._position_before(tx_id xid8)
     returns pgtrail.log_position
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return row(tx_id, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(_position_before.tx_id, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+end;
+$$;
 
 revoke all on function pgtrail._position_before(xid8) from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._position_before(xid8) is
@@ -2104,7 +2174,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealed_condition(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._unsealed_condition(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._unsealed_condition(text) is
     'Returns the condition, as SQL over the row "entry" of a trail, under which pgtrail.rollup does not have it yet.';
 
@@ -2162,6 +2233,7 @@ declare
     v_column name;
     v_value text;
     v_derived bytea;
+    v_commitment bytea;
     v_erases boolean;
 begin
     select registered.* into v_trail
@@ -2216,8 +2288,9 @@ begin
         using erase.id;
         continue when v_value is null;
 
+        execute 'select ' || pgtrail._derived_salt_expression('$1', v_column) into v_derived using v_salt;
         v_derived := coalesce(
-            pgtrail._derived_salt(v_salt, convert_to(v_column, 'UTF8')),
+            v_derived,
             (
                 select kept.salt
                 from pgtrail.erasure as kept
@@ -2225,10 +2298,11 @@ begin
                     and kept.entry_id = erase.id
                     and kept.column_name = v_column
             ));
+        execute 'select ' || pgtrail._commitment_expression('$1', '$2') into v_commitment using v_derived, v_value;
         insert into pgtrail.erasure as kept (trail_name, entry_id, column_name, commitment, salt, reason)
         values (
             v_trail.trail_name, erase.id, v_column,
-            case when v_column = any (erase.columns) then pgtrail._commitment(v_derived, v_value) end,
+            case when v_column = any (erase.columns) then v_commitment end,
             case when v_column <> all (erase.columns) then v_derived end,
             case when v_column = any (erase.columns) then erase.reason end)
         on conflict on constraint erasure_pkey do update
@@ -2371,7 +2445,8 @@ declare
 begin
     check_name := 'guards';
     status := case when v_found > 0 then 'critical' else 'ok' end;
-    detail := format('%s guards of trails or partitions are missing or not enabled always: see pgtrail doctor', v_found);
+    detail := format(
+        '%s guards of trails or partitions are missing or not enabled always: see pgtrail doctor', v_found);
     return next;
 end;
 $$;
@@ -2430,7 +2505,8 @@ $$;
 revoke all on function pgtrail._job_health() from public, anon, authenticated, service_role;
 grant execute on function pgtrail._job_health() to pgtrail_auditor;
 comment on function pgtrail._job_health() is
-    'Tells how the jobs of pg_cron ended last that this role scheduled; it shows nobody another''s. No row without any.';
+    'Tells how the jobs of pg_cron ended last that this role scheduled; it shows nobody another''s. No row '
+    'without any.';
 
 create or replace function pgtrail._maintenance_health()
     returns table (check_name text, status text, detail text)
@@ -3585,7 +3661,7 @@ begin
     entry := pgtrail._entry_bytes(
         _entry_leaf.trail_name, _entry_leaf.entry_id,
         coalesce(pgtrail._sealed_version(v_batch.first_leaf, _entry_leaf.trail_name), 1::smallint));
-    v_leaf := pgtrail._leaf_hash(entry);
+    v_leaf := sha256('\x00'::bytea || entry);
 
     select tile.tile_index * 256 + (found.place - 1) / 32 into leaf_index
     from pgtrail.tile as tile
@@ -4290,7 +4366,9 @@ begin
         where rollup.trail_name = _is_partition_due.trail_name
             and rollup.unit = 'month'
             and rollup.starts_at = _is_partition_due.month
-    ) and (v_end <= _is_partition_due.as_of - pgtrail._retention_period(_is_partition_due.trail_name, null)) is not true then
+    ) and (
+        v_end <= _is_partition_due.as_of - pgtrail._retention_period(_is_partition_due.trail_name, null)
+    ) is not true then
         return false;
     end if;
 
@@ -4526,8 +4604,8 @@ revoke all on function pgtrail._purge_organisations(
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._purge_organisations(
     text, regclass, timestamptz, jsonb, timestamptz, boolean, int, int) is
-    'Removes what is due in a month of a trail, organisation by organisation and in at most max_batches batches, or, as '
-    'a dry run, counts it. Returns a line an organisation and how many batches it took.';
+    'Removes what is due in a month of a trail, organisation by organisation and in at most max_batches batches, or, '
+    'as a dry run, counts it. Returns a line an organisation and how many batches it took.';
 
 create or replace function pgtrail._refused_purge(trail_name text, month timestamptz, sqlstate text)
     returns pgtrail.purge_line
@@ -4950,8 +5028,9 @@ begin
             from pgtrail.entry_format as format
             where format.trail_name = v_stray.trail_name;
             v_leaves := v_leaves
-                || pgtrail._leaf_hash(pgtrail._entry_bytes(v_stray.trail_name, v_stray.entry_id, v_version));
-            perform pgtrail._add_counts(pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
+                || sha256('\x00'::bytea || pgtrail._entry_bytes(v_stray.trail_name, v_stray.entry_id, v_version));
+            perform pgtrail._add_counts(
+                pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
             v_late := v_late || jsonb_build_object(
                 'trail_name', v_stray.trail_name,
                 'entry_id', v_stray.entry_id,
@@ -5239,7 +5318,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_counts(pgtrail.rollup[]) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._add_counts(pgtrail.rollup[])
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._add_counts(pgtrail.rollup[]) is
     'Adds counts of hours, each hour, organisation and bucket of a trail once, to pgtrail.rollup, and to its months.';
 
@@ -5258,11 +5338,13 @@ begin
     return format(
         'coalesce(entry.%I, %L::uuid) as organisation_id, '
         'entry.%I as at, coalesce((%s)::text, ''none'') as bucket',
-        v_trail.organisation_column, pgtrail.platform_organisation(), v_trail.time_column, coalesce(v_trail.bucket, '''all'''));
+        v_trail.organisation_column, pgtrail.platform_organisation(), v_trail.time_column,
+        coalesce(v_trail.bucket, '''all'''));
 end;
 $$;
 
-revoke all on function pgtrail._counted_columns_expression(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._counted_columns_expression(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._counted_columns_expression(text) is
     'Returns the columns organisation_id, at and bucket of the row "entry" of a trail, as SQL: what it is counted by.';
 
@@ -5333,7 +5415,8 @@ begin
         'select array_agg((trail_name, organisation_id, ''hour'', hour, bucket, entries, last_at)::pgtrail.rollup)',
         'from (select $1 as trail_name, organisation_id, date_bin(''1 hour'', at, ''2000-01-01Z'') as hour, bucket,',
         'count(*) as entries, max(at) as last_at',
-        'from (select', pgtrail._counted_columns_expression(_hour_counts.trail_name), 'from', v_relation::text, 'as entry where',
+        'from (select', pgtrail._counted_columns_expression(_hour_counts.trail_name), 'from', v_relation::text,
+        'as entry where',
         _hour_counts.condition, ') as counted group by 2, 3, 4) as part'
     ], ' ')
     into v_hours
@@ -5380,13 +5463,17 @@ begin
         select part.from_at, part.to_at, part.condition
         from (values
             (_uncounted_query.from_at, _uncounted_query.from_hour, 'true'),
-            (_uncounted_query.from_hour, _uncounted_query.to_hour, pgtrail._unsealed_condition(_uncounted_query.trail_name)),
+            (
+                _uncounted_query.from_hour, _uncounted_query.to_hour,
+                pgtrail._unsealed_condition(_uncounted_query.trail_name)
+            ),
             (_uncounted_query.to_hour, _uncounted_query.to_at, 'true')
         ) as part (from_at, to_at, condition)
         where part.from_at < part.to_at
     loop
         v_parts := v_parts || array_to_string(array[
-            'select', pgtrail._counted_columns_expression(_uncounted_query.trail_name), 'from', v_relation::text, 'as entry where',
+            'select', pgtrail._counted_columns_expression(_uncounted_query.trail_name), 'from', v_relation::text,
+            'as entry where',
             pgtrail._organisation_condition(_uncounted_query.trail_name, _uncounted_query.organisation_id), 'and',
             case when v_part.from_at > '-infinity'
                 then format('entry.id >= %L and', pgtrail.uuid7_floor(v_part.from_at)) end,
@@ -5445,7 +5532,9 @@ begin
         v_organisation := 'and ' || pgtrail._organisation_condition(v_trail_name, recount.organisation_id);
     end if;
     -- Month by month, so that the counts fit into memory however long the history is.
-    for v_month in select month.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as month (month) loop
+    for v_month in
+        select found.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as found (month)
+    loop
         perform pgtrail._add_counts(pgtrail._hour_counts(v_trail_name, array_to_string(array[
             'not (', pgtrail._unsealed_condition(v_trail_name), ')',
             format('and entry.id >= %L', pgtrail.uuid7_floor(v_month)),
@@ -5477,7 +5566,8 @@ begin
     set bucket = set_summary.bucket
     where registered.trail_name = v_trail_name;
     -- Also of a trail that has no entries yet, the expression must be one.
-    execute format('select %s from %s as entry limit 0', pgtrail._counted_columns_expression(v_trail_name), set_summary.trail);
+    execute format(
+        'select %s from %s as entry limit 0', pgtrail._counted_columns_expression(v_trail_name), set_summary.trail);
     perform pgtrail.recount(set_summary.trail);
 end;
 $$;
@@ -5662,7 +5752,12 @@ comment on function pgtrail.verify_rollups(regclass) is
     'differs, in number or in the time of its newest event; no row when summaries are exact. Reads every entry. '
     'Raises 22023 (no trail).';
 
-create or replace function pgtrail._add_entry_format(trail_name text, relation regclass, erasable name[], digested name[])
+create or replace function pgtrail._add_entry_format(
+    trail_name text,
+    relation   regclass,
+    erasable   name[],
+    digested   name[]
+)
     returns void
     language plpgsql
     volatile
@@ -5681,14 +5776,16 @@ begin
         and attribute.attgenerated = ''
         and attribute.attname <> 'erasure_salt';
     insert into pgtrail.entry_format (trail_name, version, columns, erasable, digested)
-    select _add_entry_format.trail_name, coalesce(max(format.version), 0) + 1, v_columns, _add_entry_format.erasable, _add_entry_format.digested
+    select _add_entry_format.trail_name, coalesce(max(format.version), 0) + 1, v_columns,
+        _add_entry_format.erasable, _add_entry_format.digested
     from pgtrail.entry_format as format
     where format.trail_name = _add_entry_format.trail_name
     having (
         select (newest.columns, newest.erasable, newest.digested)
             is distinct from (v_columns, _add_entry_format.erasable, _add_entry_format.digested)
         from (values (max(format.version))) as last (version)
-        left join pgtrail.entry_format as newest on newest.trail_name = _add_entry_format.trail_name and newest.version = last.version
+        left join pgtrail.entry_format as newest
+            on newest.trail_name = _add_entry_format.trail_name and newest.version = last.version
     );
 end;
 $$;
@@ -5737,7 +5834,8 @@ create or replace function pgtrail._add_trail_indexes(relation regclass, organis
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_trail name := (select class.relname from pg_catalog.pg_class as class where class.oid = _add_trail_indexes.relation);
+    v_trail name := (
+        select class.relname from pg_catalog.pg_class as class where class.oid = _add_trail_indexes.relation);
 begin
     if not exists (
         select
@@ -5764,8 +5862,8 @@ $$;
 revoke all on function pgtrail._add_trail_indexes(regclass, name)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._add_trail_indexes(regclass, name) is
-    'Gives a trail the indexes on (organisation, id), which pages read, and on (tx_id, id), which sealing does, where it '
-    'lacks them.';
+    'Gives a trail the indexes on (organisation, id), which pages read, and on (tx_id, id), which sealing does, where '
+    'it lacks them.';
 
 -- The row guard is for replication apply, which fires row triggers only. The statement guard refuses
 -- statements that match no row and TRUNCATE; unlike the row guard it is not cloned to partitions.
@@ -5962,10 +6060,15 @@ comment on function pgtrail._record_act(text, uuid, jsonb) is
 
 create or replace function pgtrail._server_columns()
     returns name[]
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return '{recorded_at,era,tx_id,database_role,erasure_salt}'::name[];
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return '{recorded_at,era,tx_id,database_role,erasure_salt}'::name[];
+end;
+$$;
 
 revoke all on function pgtrail._server_columns() from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._server_columns() is
@@ -5993,11 +6096,13 @@ begin
         'create policy select_service on %s for select to service_role using (true)', _set_trail_policies.relation);
     execute format('drop policy if exists insert_service on %s', _set_trail_policies.relation);
     execute format(
-        'create policy insert_service on %s for insert to service_role with check (true)', _set_trail_policies.relation);
+        'create policy insert_service on %s for insert to service_role with check (true)',
+        _set_trail_policies.relation);
 
     execute format('drop policy if exists all_purger on %s', _set_trail_policies.relation);
     execute format(
-        'create policy all_purger on %s to pgtrail_purger using (true) with check (true)', _set_trail_policies.relation);
+        'create policy all_purger on %s to pgtrail_purger using (true) with check (true)',
+        _set_trail_policies.relation);
 end;
 $$;
 
@@ -6052,7 +6157,8 @@ begin
                     where conrelid = class.oid and contype = 'p' and conkey = array[key.attnum])
                     then 'its primary key must be id uuid'
                 when pgtrail._time_column(class.oid) is null
-                    then 'it must have one column "<event>_at timestamptz generated always as (pgtrail.uuid7_time(id)) stored"'
+                    then 'it must have one column "<event>_at timestamptz generated always as '
+                        '(pgtrail.uuid7_time(id)) stored"'
             end
             from pg_catalog.pg_class as class
             left join pg_catalog.pg_partitioned_table as partition on partition.partrelid = class.oid
@@ -6090,7 +6196,9 @@ begin
                 and attribute.attnum > 0
             where attribute.attname is null
                 or attribute.attname = any (
-                    pgtrail._server_columns() || array['id', pgtrail._time_column(_trail_shape_defect.relation), _trail_shape_defect.organisation_column])
+                    pgtrail._server_columns() || array[
+                        'id', pgtrail._time_column(_trail_shape_defect.relation),
+                        _trail_shape_defect.organisation_column])
                 or attribute.attnotnull and named.name = any (_trail_shape_defect.erasable)
             limit 1
         )
@@ -6150,8 +6258,9 @@ begin
     perform pgtrail._grant_trail(create_trail.relation);
 
     insert into pgtrail.trail (trail_name, relation, organisation_column, time_column, erasable, digested)
-    values (v_trail, create_trail.relation, create_trail.organisation_column, pgtrail._time_column(create_trail.relation),
-            create_trail.erasable, create_trail.digested)
+    values (
+        v_trail, create_trail.relation, create_trail.organisation_column,
+        pgtrail._time_column(create_trail.relation), create_trail.erasable, create_trail.digested)
     on conflict (trail_name) do update set
         organisation_column = excluded.organisation_column,
         time_column = excluded.time_column,
@@ -6332,18 +6441,6 @@ revoke all on function pgtrail._inclusion_hashes(int, bigint, bigint)
 comment on function pgtrail._inclusion_hashes(int, bigint, bigint) is
     'Returns PATH(leaf_index, D[tree_size]) of RFC 6962, section 2.1.1: the siblings from the leaf up to the root.';
 
-create or replace function pgtrail._leaf_hash(entry bytea)
-    returns bytea
-    language sql
-    immutable
-    strict
-    parallel safe
-return sha256('\x00'::bytea || entry);
-
-revoke all on function pgtrail._leaf_hash(bytea) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._leaf_hash(bytea) is
-    'Returns the hash of the leaf that an entry is: sha256(0x00 || entry) (RFC 6962, section 2.1).';
-
 create or replace function pgtrail._leaves(first_leaf bigint, entries int)
     returns table (leaf_index bigint, hash bytea)
     language plpgsql
@@ -6382,22 +6479,10 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._left_subtree_size(bigint) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._left_subtree_size(bigint)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._left_subtree_size(bigint) is
     'Returns the largest power of two below size: where RFC 6962 splits a tree of that many leaves (2 or more).';
-
-create or replace function pgtrail._node_hash(children bytea)
-    returns bytea
-    language sql
-    immutable
-    strict
-    parallel safe
-return sha256('\x01'::bytea || children);
-
-revoke all on function pgtrail._node_hash(bytea) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._node_hash(bytea) is
-    'Returns the hash of a node over the hashes of its left and right child: sha256(0x01 || left || right) (RFC 6962, '
-    'section 2.1).';
 
 create or replace function pgtrail._raise_tiles(log_id int, from_size bigint, to_size bigint)
     returns void
@@ -6471,7 +6556,7 @@ begin
             v_slice := pgtrail._subtree_hash(v_slice);
             v_hash := case
                 when v_hash is null then v_slice
-                else pgtrail._node_hash(v_slice || v_hash)
+                else sha256('\x01'::bytea || v_slice || v_hash)
             end;
         end if;
         v_rest := v_rest >> 1;
@@ -6504,13 +6589,13 @@ declare
 begin
     while octet_length(v_hashes) > 32 loop
         if octet_length(v_hashes) >= 2048 then
-            select string_agg(pgtrail._node_hash(substr(v_hashes, n * 64 + 1, 64)), ''::bytea order by n)
+            select string_agg(sha256('\x01'::bytea || substr(v_hashes, n * 64 + 1, 64)), ''::bytea order by n)
             into v_parents
             from generate_series(0, octet_length(v_hashes) / 64 - 1) as n;
         else
             v_parents := ''::bytea;
             for n in 0 .. octet_length(v_hashes) / 64 - 1 loop
-                v_parents := v_parents || pgtrail._node_hash(substr(v_hashes, n * 64 + 1, 64));
+                v_parents := v_parents || sha256('\x01'::bytea || substr(v_hashes, n * 64 + 1, 64));
             end loop;
         end if;
         v_hashes := v_parents;
@@ -6672,8 +6757,9 @@ begin
         select batch.first_leaf,
             lag(batch.first_leaf + batch.entries, 1, 0::bigint) over leaves as expected_leaf,
             batch.era < lag(batch.era, 1, 0::smallint) over leaves as goes_back,
-            pgtrail._batch_start(batch) = coalesce(
-                lag(pgtrail._batch_end(batch)) over positions, pgtrail._position_before('0'::xid8)) as continues
+            row(batch.from_tx_id, batch.from_trail_name, batch.from_entry_id)::pgtrail.log_position = coalesce(
+                lag(row(batch.to_tx_id, batch.to_trail_name, batch.to_entry_id)::pgtrail.log_position) over positions,
+                pgtrail._position_before('0'::xid8)) as continues
         from pgtrail.batch as batch
         where batch.log_id = 1
         window leaves as (order by batch.first_leaf), positions as (partition by batch.era order by batch.first_leaf)
@@ -6890,7 +6976,7 @@ begin
             pgtrail._batch_end(_matched_entries.batch), null, (_matched_entries.batch).first_leaf,
             pgtrail._readable_trails((_matched_entries.batch).from_tx_id, (_matched_entries.batch).to_tx_id)) as entries
         union all
-        select late.trail_name, late.entry_id, pgtrail._leaf_hash(late.entry), late.leaf_index
+        select late.trail_name, late.entry_id, sha256('\x00'::bytea || late.entry), late.leaf_index
         from (
             select listed.trail_name, listed.entry_id, listed.leaf_index,
                 pgtrail._entry_bytes(listed.trail_name, listed.entry_id, coalesce(
@@ -6966,7 +7052,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._published_checkpoint_defects(int) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._published_checkpoint_defects(int)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._published_checkpoint_defects(int) is
     'Returns a defect for each of the newest published checkpoints, or of all (null), that the log does not fit.';
 
@@ -6987,9 +7074,11 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._readable_trails(xid8, xid8) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._readable_trails(xid8, xid8)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._readable_trails(xid8, xid8) is
-    'Returns the trails that have entries of the transactions from from_tx_id to to_tx_id and a format to read them by.';
+    'Returns the trails that have entries of the transactions from from_tx_id to to_tx_id and a format to read them '
+    'by.';
 
 create or replace function pgtrail._registry_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
@@ -7022,7 +7111,8 @@ $$;
 
 revoke all on function pgtrail._registry_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._registry_defects() is
-    'Returns the defects of what the log knows of trails: a missing entry format, and another era than that of the log.';
+    'Returns the defects of what the log knows of trails: a missing entry format, and another era than '
+    'that of the log.';
 
 create or replace function pgtrail._unreachable_entry_defects(every_era boolean)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
@@ -7057,7 +7147,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unreachable_entry_defects(boolean) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._unreachable_entry_defects(boolean)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._unreachable_entry_defects(boolean) is
     'Returns a defect for each entry that no seal will ever take: of a transaction that has not begun or, with '
     'every_era, which reads every entry, of an era that has not.';

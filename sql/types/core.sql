@@ -19,7 +19,8 @@ create type pgtrail.purge_line as (
     reason       text
 );
 comment on type pgtrail.purge_line is
-    'What retention did with a month of a trail, or of an organisation in it. method is drop, delete, postponed or failed.';
+    'What retention did with a month of a trail, or of an organisation in it. method is drop, delete, '
+    'postponed or failed.';
 
 -- Limits of single columns are domains: a session prepares the check of a domain once, that of a table on every
 -- INSERT. Sixteen checks on the table cost as much as the insert itself.

@@ -1,5 +1,5 @@
--- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were
--- purged. The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
+-- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were purged.
+-- The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
 -- joined as a whole, never entry by entry, whatever the planner makes of tables that it has no statistics of.
 create or replace function pgtrail.archive_entries(
     trail       regclass,
@@ -68,7 +68,7 @@ begin
                 select leaf.leaf_index, entry."pgtrail bytes", %1$s
                 from (
                     select entry.*, encoded.bytes as "pgtrail bytes",
-                        pgtrail._leaf_hash(encoded.bytes) as "pgtrail hash"
+                        sha256('\x00'::bytea || encoded.bytes) as "pgtrail hash"
                     from (
                         select sealed.*
                         from (%2$s) as sealed

@@ -63,7 +63,7 @@ begin
             $query$
             select entry.tx_id, %1$L::text collate "C" as trail_name, entry.id as entry_id,
                 %2$s::smallint as version,
-                case when octet_length(encoded.bytes) <= 65535 then pgtrail._leaf_hash(encoded.bytes) end as leaf,
+                case when octet_length(encoded.bytes) <= 65535 then sha256('\x00'::bytea || encoded.bytes) end as leaf,
                 %3$s
             from (%4$s) as entry
             cross join lateral (select %5$s as bytes offset 0) as encoded

@@ -1,10 +1,18 @@
 create or replace function pgtrail._head_position(head pgtrail.log)
     returns pgtrail.log_position
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return row((head).tx_id, (head).trail_name, (head).entry_id)::pgtrail.log_position;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(
+        (_head_position.head).tx_id, (_head_position.head).trail_name,
+        (_head_position.head).entry_id)::pgtrail.log_position;
+end;
+$$;
 
-revoke all on function pgtrail._head_position(pgtrail.log) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._head_position(pgtrail.log)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._head_position(pgtrail.log) is
     'Returns the position up to which the entries of the era are sealed.';

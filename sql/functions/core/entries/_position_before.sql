@@ -1,9 +1,14 @@
 create or replace function pgtrail._position_before(tx_id xid8)
     returns pgtrail.log_position
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return row(tx_id, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(_position_before.tx_id, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+end;
+$$;
 
 revoke all on function pgtrail._position_before(xid8) from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._position_before(xid8) is

@@ -29,6 +29,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealed_condition(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._unsealed_condition(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._unsealed_condition(text) is
     'Returns the condition, as SQL over the row "entry" of a trail, under which pgtrail.rollup does not have it yet.';

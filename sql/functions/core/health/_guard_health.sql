@@ -10,7 +10,8 @@ declare
 begin
     check_name := 'guards';
     status := case when v_found > 0 then 'critical' else 'ok' end;
-    detail := format('%s guards of trails or partitions are missing or not enabled always: see pgtrail doctor', v_found);
+    detail := format(
+        '%s guards of trails or partitions are missing or not enabled always: see pgtrail doctor', v_found);
     return next;
 end;
 $$;

@@ -60,7 +60,7 @@ begin
     entry := pgtrail._entry_bytes(
         _entry_leaf.trail_name, _entry_leaf.entry_id,
         coalesce(pgtrail._sealed_version(v_batch.first_leaf, _entry_leaf.trail_name), 1::smallint));
-    v_leaf := pgtrail._leaf_hash(entry);
+    v_leaf := sha256('\x00'::bytea || entry);
 
     select tile.tile_index * 256 + (found.place - 1) / 32 into leaf_index
     from pgtrail.tile as tile

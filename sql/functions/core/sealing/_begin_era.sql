@@ -42,8 +42,9 @@ begin
             from pgtrail.entry_format as format
             where format.trail_name = v_stray.trail_name;
             v_leaves := v_leaves
-                || pgtrail._leaf_hash(pgtrail._entry_bytes(v_stray.trail_name, v_stray.entry_id, v_version));
-            perform pgtrail._add_counts(pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
+                || sha256('\x00'::bytea || pgtrail._entry_bytes(v_stray.trail_name, v_stray.entry_id, v_version));
+            perform pgtrail._add_counts(
+                pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
             v_late := v_late || jsonb_build_object(
                 'trail_name', v_stray.trail_name,
                 'entry_id', v_stray.entry_id,

@@ -13,10 +13,12 @@ begin
     return format(
         'coalesce(entry.%I, %L::uuid) as organisation_id, '
         'entry.%I as at, coalesce((%s)::text, ''none'') as bucket',
-        v_trail.organisation_column, pgtrail.platform_organisation(), v_trail.time_column, coalesce(v_trail.bucket, '''all'''));
+        v_trail.organisation_column, pgtrail.platform_organisation(), v_trail.time_column,
+        coalesce(v_trail.bucket, '''all'''));
 end;
 $$;
 
-revoke all on function pgtrail._counted_columns_expression(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._counted_columns_expression(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._counted_columns_expression(text) is
     'Returns the columns organisation_id, at and bucket of the row "entry" of a trail, as SQL: what it is counted by.';

@@ -1,4 +1,9 @@
-create or replace function pgtrail._add_entry_format(trail_name text, relation regclass, erasable name[], digested name[])
+create or replace function pgtrail._add_entry_format(
+    trail_name text,
+    relation   regclass,
+    erasable   name[],
+    digested   name[]
+)
     returns void
     language plpgsql
     volatile
@@ -17,14 +22,16 @@ begin
         and attribute.attgenerated = ''
         and attribute.attname <> 'erasure_salt';
     insert into pgtrail.entry_format (trail_name, version, columns, erasable, digested)
-    select _add_entry_format.trail_name, coalesce(max(format.version), 0) + 1, v_columns, _add_entry_format.erasable, _add_entry_format.digested
+    select _add_entry_format.trail_name, coalesce(max(format.version), 0) + 1, v_columns,
+        _add_entry_format.erasable, _add_entry_format.digested
     from pgtrail.entry_format as format
     where format.trail_name = _add_entry_format.trail_name
     having (
         select (newest.columns, newest.erasable, newest.digested)
             is distinct from (v_columns, _add_entry_format.erasable, _add_entry_format.digested)
         from (values (max(format.version))) as last (version)
-        left join pgtrail.entry_format as newest on newest.trail_name = _add_entry_format.trail_name and newest.version = last.version
+        left join pgtrail.entry_format as newest
+            on newest.trail_name = _add_entry_format.trail_name and newest.version = last.version
     );
 end;
 $$;

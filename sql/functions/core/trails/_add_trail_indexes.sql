@@ -5,7 +5,8 @@ create or replace function pgtrail._add_trail_indexes(relation regclass, organis
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_trail name := (select class.relname from pg_catalog.pg_class as class where class.oid = _add_trail_indexes.relation);
+    v_trail name := (
+        select class.relname from pg_catalog.pg_class as class where class.oid = _add_trail_indexes.relation);
 begin
     if not exists (
         select
@@ -32,5 +33,5 @@ $$;
 revoke all on function pgtrail._add_trail_indexes(regclass, name)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._add_trail_indexes(regclass, name) is
-    'Gives a trail the indexes on (organisation, id), which pages read, and on (tx_id, id), which sealing does, where it '
-    'lacks them.';
+    'Gives a trail the indexes on (organisation, id), which pages read, and on (tx_id, id), which sealing does, where '
+    'it lacks them.';

@@ -20,11 +20,13 @@ begin
         'create policy select_service on %s for select to service_role using (true)', _set_trail_policies.relation);
     execute format('drop policy if exists insert_service on %s', _set_trail_policies.relation);
     execute format(
-        'create policy insert_service on %s for insert to service_role with check (true)', _set_trail_policies.relation);
+        'create policy insert_service on %s for insert to service_role with check (true)',
+        _set_trail_policies.relation);
 
     execute format('drop policy if exists all_purger on %s', _set_trail_policies.relation);
     execute format(
-        'create policy all_purger on %s to pgtrail_purger using (true) with check (true)', _set_trail_policies.relation);
+        'create policy all_purger on %s to pgtrail_purger using (true) with check (true)',
+        _set_trail_policies.relation);
 end;
 $$;
 

@@ -20,7 +20,8 @@ begin
                     where conrelid = class.oid and contype = 'p' and conkey = array[key.attnum])
                     then 'its primary key must be id uuid'
                 when pgtrail._time_column(class.oid) is null
-                    then 'it must have one column "<event>_at timestamptz generated always as (pgtrail.uuid7_time(id)) stored"'
+                    then 'it must have one column "<event>_at timestamptz generated always as '
+                        '(pgtrail.uuid7_time(id)) stored"'
             end
             from pg_catalog.pg_class as class
             left join pg_catalog.pg_partitioned_table as partition on partition.partrelid = class.oid
@@ -58,7 +59,9 @@ begin
                 and attribute.attnum > 0
             where attribute.attname is null
                 or attribute.attname = any (
-                    pgtrail._server_columns() || array['id', pgtrail._time_column(_trail_shape_defect.relation), _trail_shape_defect.organisation_column])
+                    pgtrail._server_columns() || array[
+                        'id', pgtrail._time_column(_trail_shape_defect.relation),
+                        _trail_shape_defect.organisation_column])
                 or attribute.attnotnull and named.name = any (_trail_shape_defect.erasable)
             limit 1
         )

@@ -45,8 +45,9 @@ begin
     perform pgtrail._grant_trail(create_trail.relation);
 
     insert into pgtrail.trail (trail_name, relation, organisation_column, time_column, erasable, digested)
-    values (v_trail, create_trail.relation, create_trail.organisation_column, pgtrail._time_column(create_trail.relation),
-            create_trail.erasable, create_trail.digested)
+    values (
+        v_trail, create_trail.relation, create_trail.organisation_column,
+        pgtrail._time_column(create_trail.relation), create_trail.erasable, create_trail.digested)
     on conflict (trail_name) do update set
         organisation_column = excluded.organisation_column,
         time_column = excluded.time_column,

@@ -35,7 +35,7 @@ begin
             v_slice := pgtrail._subtree_hash(v_slice);
             v_hash := case
                 when v_hash is null then v_slice
-                else pgtrail._node_hash(v_slice || v_hash)
+                else sha256('\x01'::bytea || v_slice || v_hash)
             end;
         end if;
         v_rest := v_rest >> 1;

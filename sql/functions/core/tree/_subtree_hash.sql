@@ -14,13 +14,13 @@ declare
 begin
     while octet_length(v_hashes) > 32 loop
         if octet_length(v_hashes) >= 2048 then
-            select string_agg(pgtrail._node_hash(substr(v_hashes, n * 64 + 1, 64)), ''::bytea order by n)
+            select string_agg(sha256('\x01'::bytea || substr(v_hashes, n * 64 + 1, 64)), ''::bytea order by n)
             into v_parents
             from generate_series(0, octet_length(v_hashes) / 64 - 1) as n;
         else
             v_parents := ''::bytea;
             for n in 0 .. octet_length(v_hashes) / 64 - 1 loop
-                v_parents := v_parents || pgtrail._node_hash(substr(v_hashes, n * 64 + 1, 64));
+                v_parents := v_parents || sha256('\x01'::bytea || substr(v_hashes, n * 64 + 1, 64));
             end loop;
         end if;
         v_hashes := v_parents;

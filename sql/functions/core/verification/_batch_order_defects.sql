@@ -12,8 +12,9 @@ begin
         select batch.first_leaf,
             lag(batch.first_leaf + batch.entries, 1, 0::bigint) over leaves as expected_leaf,
             batch.era < lag(batch.era, 1, 0::smallint) over leaves as goes_back,
-            pgtrail._batch_start(batch) = coalesce(
-                lag(pgtrail._batch_end(batch)) over positions, pgtrail._position_before('0'::xid8)) as continues
+            row(batch.from_tx_id, batch.from_trail_name, batch.from_entry_id)::pgtrail.log_position = coalesce(
+                lag(row(batch.to_tx_id, batch.to_trail_name, batch.to_entry_id)::pgtrail.log_position) over positions,
+                pgtrail._position_before('0'::xid8)) as continues
         from pgtrail.batch as batch
         where batch.log_id = 1
         window leaves as (order by batch.first_leaf), positions as (partition by batch.era order by batch.first_leaf)

@@ -21,7 +21,7 @@ begin
             pgtrail._batch_end(_matched_entries.batch), null, (_matched_entries.batch).first_leaf,
             pgtrail._readable_trails((_matched_entries.batch).from_tx_id, (_matched_entries.batch).to_tx_id)) as entries
         union all
-        select late.trail_name, late.entry_id, pgtrail._leaf_hash(late.entry), late.leaf_index
+        select late.trail_name, late.entry_id, sha256('\x00'::bytea || late.entry), late.leaf_index
         from (
             select listed.trail_name, listed.entry_id, listed.leaf_index,
                 pgtrail._entry_bytes(listed.trail_name, listed.entry_id, coalesce(

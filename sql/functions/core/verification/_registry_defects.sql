@@ -29,4 +29,5 @@ $$;
 
 revoke all on function pgtrail._registry_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._registry_defects() is
-    'Returns the defects of what the log knows of trails: a missing entry format, and another era than that of the log.';
+    'Returns the defects of what the log knows of trails: a missing entry format, and another era than '
+    'that of the log.';
