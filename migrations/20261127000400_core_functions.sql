@@ -18,9 +18,6 @@ declare
         'case when entry.%1$I between ''0001-01-01'' and ''9999-12-31'' '
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
-    c_kept_salt constant text :=
-        'coalesce(%1$s, (select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %2$L))';
     c_erasable constant text :=
         'case when entry.%1$I is not null then jsonb_build_object('
         '''value'', entry.%1$I::text, ''salt'', encode(%3$s, ''hex'')) '
@@ -47,8 +44,7 @@ begin
                     when type.oid is null then 'null'
                     when part.column_name = any (v_format.erasable) then format(
                         c_erasable, part.column_name, v_format.trail_name,
-                        format(c_kept_salt, pgtrail._derived_salt_expression('entry.erasure_salt', part.column_name),
-                               part.column_name, v_format.trail_name))
+                        pgtrail._kept_salt_expression(v_format.trail_name, part.column_name))
                     when part.column_name = any (v_format.digested) then format(c_digested, part.column_name)
                     when coalesce(nullif(type.typbasetype, 0), type.oid) in
                         ('timestamptz'::regtype, 'timestamp'::regtype) then format(c_time, part.column_name)
@@ -100,14 +96,10 @@ begin
         where kept.trail_name = _is_archived.trail_name
             and kept.month = _is_archived.month
             and kept.entries = v_entries
-            and not exists (
-                select
-                from pgtrail.erasure as erasure
-                where erasure.trail_name = kept.trail_name
-                    and erasure.commitment is not null
-                    and erasure.erased_at >= kept.archived_at
-                    and erasure.entry_id >= pgtrail.uuid7_floor(kept.month::timestamptz)
-                    and erasure.entry_id < pgtrail.uuid7_floor(kept.month + interval '1 month'))
+            and not pgtrail.has_erasures_since(
+                (select registered.relation from pgtrail.trail as registered
+                    where registered.trail_name = kept.trail_name),
+                kept.month, kept.archived_at)
     );
 end;
 $$;
@@ -192,6 +184,33 @@ grant execute on function pgtrail.archivable_months() to pgtrail_auditor;
 comment on function pgtrail.archivable_months() is
     'Returns the months of trails that retention may drop as a whole and that are not archived, with how many entries '
     'the log has of each. Months without entries are none of them.';
+
+create or replace function pgtrail.archive_digest(trail regclass, month date)
+    returns bytea
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(archive_digest.trail);
+begin
+    perform pgtrail._require_month(archive_digest.month);
+    return (
+        select kept.sha256
+        from pgtrail.archive as kept
+        where kept.trail_name = v_trail_name
+            and kept.month = archive_digest.month
+            and pgtrail._is_archived(kept.trail_name, kept.month)
+    );
+end;
+$$;
+
+revoke all on function pgtrail.archive_digest(regclass, date) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_digest(regclass, date) to pgtrail_auditor;
+comment on function pgtrail.archive_digest(regclass, date) is
+    'Returns the SHA-256 of the file that a trail''s month (UTC, named by its first day) was archived in; null when '
+    'it was not, or is not any more as it was then. Raises 22023.';
 
 -- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were purged.
 -- The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
@@ -312,6 +331,70 @@ comment on function pgtrail.archive_entries(regclass, date, bigint, int) is
     'the entry has hashed. Entries that are not as they were sealed are left out: fewer than the log''s count means '
     'that pgtrail.verify() has something to tell. Raises 22023.';
 
+create or replace function pgtrail.archive_header(trail regclass, month date)
+    returns table (origin text, time_column name, columns jsonb)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(archive_header.trail);
+begin
+    perform pgtrail._require_month(archive_header.month);
+    return query
+    select head.origin, registered.time_column, (
+        select jsonb_object_agg(format.trail_name || '/' || format.version, format.columns order by format.version)
+        from pgtrail.entry_format as format
+        where format.trail_name = registered.trail_name
+            and format.version in (
+                select content.version
+                from pgtrail.batch_content as content
+                where content.trail_name = format.trail_name and content.month = archive_header.month)
+    )
+    from pgtrail.log as head
+    cross join pgtrail.trail as registered
+    where head.log_id = 1 and registered.trail_name = v_trail_name;
+end;
+$$;
+
+revoke all on function pgtrail.archive_header(regclass, date) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_header(regclass, date) to pgtrail_auditor;
+comment on function pgtrail.archive_header(regclass, date) is
+    'Returns what the header of an archive of a trail''s month (UTC, named by its first day) says: the origin of the '
+    'log, the column with the time of the event, and the columns of the entries by format, {"<trail>/<version>": '
+    '[...]}. Raises 22023.';
+
+create or replace function pgtrail.has_erasures_since(trail regclass, month date, since timestamptz)
+    returns boolean
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(has_erasures_since.trail);
+begin
+    perform pgtrail._require_month(has_erasures_since.month);
+    return exists (
+        select
+        from pgtrail.erasure as erasure
+        where erasure.trail_name = v_trail_name
+            and erasure.commitment is not null
+            and erasure.erased_at >= has_erasures_since.since
+            and erasure.entry_id >= pgtrail.uuid7_floor(has_erasures_since.month::timestamptz)
+            and erasure.entry_id < pgtrail.uuid7_floor(has_erasures_since.month + interval '1 month'));
+end;
+$$;
+
+revoke all on function pgtrail.has_erasures_since(regclass, date, timestamptz)
+    from public, anon, authenticated, service_role;
+grant execute on function pgtrail.has_erasures_since(regclass, date, timestamptz) to pgtrail_auditor;
+comment on function pgtrail.has_erasures_since(regclass, date, timestamptz) is
+    'Tells whether something of a trail''s month (UTC, named by its first day) was erased at or after a time. Raises '
+    '22023.';
+
 create or replace function pgtrail.record_archive(
     trail     regclass,
     month     date,
@@ -379,6 +462,33 @@ comment on function pgtrail.record_archive(regclass, date, bigint, bigint, bytea
     'Notes that a trail''s month was archived in a file, which was verified against the tree of tree_size: from then '
     'on retention may drop the month. sha256 is the digest of the file. Once more takes the place of the first. '
     'Audited, so that the log has the digest. Raises 22023, also when entries is not what the log has.';
+
+create or replace function pgtrail.sealed_entries(month date)
+    returns table (trail_name text, entries bigint)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pgtrail._require_month(sealed_entries.month);
+    return query
+    select counted.trail_name, counted.entries
+    from (
+        select registered.trail_name,
+            pgtrail._sealed_entry_count(registered.trail_name, sealed_entries.month) as entries
+        from pgtrail.trail as registered
+    ) as counted
+    where counted.entries > 0
+    order by counted.trail_name;
+end;
+$$;
+
+revoke all on function pgtrail.sealed_entries(date) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.sealed_entries(date) to pgtrail_auditor;
+comment on function pgtrail.sealed_entries(date) is
+    'Returns how many entries the log has of a month (UTC, named by its first day), by trail, without those that a '
+    'retention policy removed. Raises 22023.';
 
 create or replace function pgtrail._attach_capture(tracked pgtrail.tracked_table)
     returns void
@@ -1623,7 +1733,8 @@ create or replace function pgtrail._batch_end(batch pgtrail.batch)
 as $$
 begin
     return row(
-        (_batch_end.batch).to_tx_id, (_batch_end.batch).to_trail_name, (_batch_end.batch).to_entry_id)::pgtrail.log_position;
+        (_batch_end.batch).to_tx_id, (_batch_end.batch).to_trail_name,
+        (_batch_end.batch).to_entry_id)::pgtrail.log_position;
 end;
 $$;
 
@@ -1641,7 +1752,8 @@ create or replace function pgtrail._batch_start(batch pgtrail.batch)
 as $$
 begin
     return row(
-        (_batch_start.batch).from_tx_id, (_batch_start.batch).from_trail_name, (_batch_start.batch).from_entry_id)::pgtrail.log_position;
+        (_batch_start.batch).from_tx_id, (_batch_start.batch).from_trail_name,
+        (_batch_start.batch).from_entry_id)::pgtrail.log_position;
 end;
 $$;
 
@@ -1988,7 +2100,9 @@ begin
             'case when %1$s is not null then %2$s '
             'when entry.erasure_salt is null then (select erasure.commitment %3$s) end',
             v_value,
-            pgtrail._commitment_expression(format('coalesce(%s, (select erasure.salt %s))', v_salt, v_kept), v_value),
+            pgtrail._commitment_expression(
+                pgtrail._kept_salt_expression(
+                    _erasable_expression.trail_name, _erasable_expression.column_name), v_value),
             v_kept)
     end);
 end;
@@ -2009,7 +2123,8 @@ create or replace function pgtrail._head_position(head pgtrail.log)
 as $$
 begin
     return row(
-        (_head_position.head).tx_id, (_head_position.head).trail_name, (_head_position.head).entry_id)::pgtrail.log_position;
+        (_head_position.head).tx_id, (_head_position.head).trail_name,
+        (_head_position.head).entry_id)::pgtrail.log_position;
 end;
 $$;
 
@@ -2017,6 +2132,27 @@ revoke all on function pgtrail._head_position(pgtrail.log)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._head_position(pgtrail.log) is
     'Returns the position up to which the entries of the era are sealed.';
+
+create or replace function pgtrail._kept_salt_expression(trail_name text, column_name name)
+    returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        'coalesce(%s, (select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %L '
+        'and erasure.entry_id = entry.id and erasure.column_name = %L))',
+        pgtrail._derived_salt_expression('entry.erasure_salt', _kept_salt_expression.column_name),
+        _kept_salt_expression.trail_name, _kept_salt_expression.column_name);
+end;
+$$;
+
+revoke all on function pgtrail._kept_salt_expression(text, name)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._kept_salt_expression(text, name) is
+    'Returns the SQL expression of the salt of an erasable column of the row "entry", also when another column of it '
+    'was erased.';
 
 -- Asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over every
 -- partition that it may have to read, and most of the time all is in one.
@@ -3191,6 +3327,33 @@ comment on function pgtrail.health() is
     'Returns how trails and log are doing, a row a check; status is ok, warning or critical. pg_monitor sees who holds '
     'sealing back; others see their own sessions.';
 
+create or replace function pgtrail.open_alerts()
+    returns table (
+        alert_id        uuid,
+        severity        text,
+        kind            text,
+        organisation_id uuid,
+        payload         jsonb,
+        raised_at       timestamptz
+    )
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select alert.alert_id, alert.severity, alert.kind, alert.organisation_id, alert.payload, alert.raised_at
+    from pgtrail.alert as alert
+    where alert.resolved_at is null
+    order by alert.raised_at, alert.alert_id;
+end;
+$$;
+
+revoke all on function pgtrail.open_alerts() from public, anon, authenticated;
+grant execute on function pgtrail.open_alerts() to service_role, pgtrail_auditor;
+comment on function pgtrail.open_alerts() is
+    'Returns the alerts that are open, the oldest first. severity is warning or critical.';
+
 -- Reads request.jwt.claims itself, so that it works with and without Supabase's auth schema.
 -- After a transaction a custom setting reads as '', not as null; both mean "nobody".
 create or replace function pgtrail.jwt_subject()
@@ -3780,6 +3943,68 @@ comment on function pgtrail.consistency_proof(bigint, bigint) is
     'of that of to_size, by default the present one. Empty for from_size 0 and for equal sizes. Raises 22023 for '
     'sizes the tree never had.';
 
+-- The settings are those with which entries are encoded: a value is the text that was hashed.
+create or replace function pgtrail.entry_columns(trail regclass, id uuid, version int)
+    returns table (
+        column_name name,
+        is_time     boolean,
+        is_hashed   boolean,
+        value       text,
+        salt        bytea
+    )
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'iso_8601'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(entry_columns.trail);
+    v_salt text;
+begin
+    for column_name, is_time, is_hashed, v_salt in
+        select part.name,
+            coalesce(attribute.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype), false),
+            part.name = any (format.erasable || format.digested),
+            case
+                when attribute.attname is null then null
+                when part.name = any (format.erasable) then pgtrail._kept_salt_expression(v_trail_name, part.name)
+                when part.name = any (format.digested) then '''''::bytea'
+            end
+        from pgtrail.entry_format as format
+        cross join lateral unnest(format.columns) with ordinality as part (name, place)
+        left join pg_catalog.pg_attribute as attribute
+            on attribute.attrelid = entry_columns.trail
+            and attribute.attname = part.name
+            and not attribute.attisdropped
+        where format.trail_name = v_trail_name and format.version = entry_columns.version
+        order by part.place
+    loop
+        value := null;
+        salt := null;
+        if v_salt is not null then
+            execute format(
+                'select entry.%I::text, %s from %s as entry where entry.id = $1', column_name, v_salt,
+                entry_columns.trail)
+            into value, salt
+            using entry_columns.id;
+        end if;
+        return next;
+    end loop;
+end;
+$$;
+
+revoke all on function pgtrail.entry_columns(regclass, uuid, int) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.entry_columns(regclass, uuid, int) to pgtrail_auditor;
+comment on function pgtrail.entry_columns(regclass, uuid, int) is
+    'Returns the columns of an entry in a version of its format, in the order in which the entry holds them. Of those '
+    'that it holds hashed (is_hashed), value and salt are the text and the bytes that lead to the hash, null where '
+    'nothing is or nothing is left. is_time: the entry holds microseconds since 1970. Raises 22023.';
+
 create or replace function pgtrail.inclusion_proof(trail regclass, id uuid, tree_size bigint default null)
     returns table (leaf_index bigint, proof_tree_size bigint, hashes bytea[], entry bytea)
     language plpgsql
@@ -3824,6 +4049,29 @@ comment on function pgtrail.inclusion_proof(regclass, uuid, bigint) is
     '2.1.1): index of its leaf, siblings from the leaf up, and the bytes whose hash the leaf is. Raises PT404 (no '
     'such entry, or not in that tree), TR003 (the entry does not match the log), 22023 (no trail, or a size the '
     'tree never had).';
+
+create or replace function pgtrail.published_checkpoints()
+    returns table (tree_size bigint, note text, published_at timestamptz)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select published.tree_size, published.note, published.published_at
+    from pgtrail.published_checkpoint as published
+    join pgtrail.log as head on head.log_id = published.log_id and head.origin = published.origin
+    where published.log_id = 1
+    order by published.tree_size desc;
+end;
+$$;
+
+revoke all on function pgtrail.published_checkpoints() from public, anon, authenticated, service_role;
+grant execute on function pgtrail.published_checkpoints() to pgtrail_auditor;
+comment on function pgtrail.published_checkpoints() is
+    'Returns the signed checkpoints of the present origin, the largest tree first: what record_published_checkpoint() '
+    'keeps.';
 
 create or replace function pgtrail.record_published_checkpoint(note text)
     returns void
@@ -6410,6 +6658,25 @@ grant execute on function pgtrail.trail_name(regclass) to pgtrail_auditor;
 comment on function pgtrail.trail_name(regclass) is
     'Returns the name under which a table is registered as a trail. Raises 22023 when it is none.';
 
+create or replace function pgtrail.trails()
+    returns table (trail_name text, relation regclass)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select registered.trail_name, registered.relation
+    from pgtrail.trail as registered
+    order by registered.trail_name;
+end;
+$$;
+
+revoke all on function pgtrail.trails() from public, anon, authenticated, service_role;
+grant execute on function pgtrail.trails() to pgtrail_auditor;
+comment on function pgtrail.trails() is
+    'Returns the trails of the database, by name.';
+
 create or replace function pgtrail._inclusion_hashes(log_id int, leaf_index bigint, tree_size bigint)
     returns bytea[]
     language plpgsql
@@ -6608,6 +6875,30 @@ revoke all on function pgtrail._subtree_hash(bytea) from public, anon, authentic
 comment on function pgtrail._subtree_hash(bytea) is
     'Returns the root of a perfect tree over 1, 2, 4, ... 256 hashes of 32 bytes (RFC 6962: sha256(0x01 || left || '
     'right)).';
+
+create or replace function pgtrail.tiles(level int, tile_indexes bigint[])
+    returns table (tile_index bigint, hashes bytea)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select tile.tile_index, tile.hashes
+    from pgtrail.tile as tile
+    where tile.log_id = 1
+        and tile.level = tiles.level
+        and tile.tile_index = any (tiles.tile_indexes)
+    order by tile.tile_index;
+end;
+$$;
+
+revoke all on function pgtrail.tiles(int, bigint[]) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.tiles(int, bigint[]) to pgtrail_auditor;
+comment on function pgtrail.tiles(int, bigint[]) is
+    'Returns tiles of a level of the log (C2SP tlog-tiles), with up to 256 hashes of 32 bytes each; those that the log '
+    'does not have are left out.';
 
 -- What does not match is paired by its place between matching neighbours, so that one edited entry is one defect.
 create or replace function pgtrail._batch_entry_defects(batch pgtrail.batch, damaged_tiles bigint[])
@@ -7152,6 +7443,29 @@ revoke all on function pgtrail._unreachable_entry_defects(boolean)
 comment on function pgtrail._unreachable_entry_defects(boolean) is
     'Returns a defect for each entry that no seal will ever take: of a transaction that has not begun or, with '
     'every_era, which reads every entry, of an era that has not.';
+
+create or replace function pgtrail.batch_at(leaf_index bigint)
+    returns table (first_leaf bigint, next_leaf bigint)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select batch.first_leaf, batch.first_leaf + batch.entries
+    from pgtrail.batch as batch
+    where batch.log_id = 1 and batch.first_leaf + batch.entries > batch_at.leaf_index
+    order by batch.first_leaf
+    limit 1;
+end;
+$$;
+
+revoke all on function pgtrail.batch_at(bigint) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.batch_at(bigint) to pgtrail_auditor;
+comment on function pgtrail.batch_at(bigint) is
+    'Returns the batch that has a leaf, or the first one behind it: its first leaf, for verify_batch(), and the leaf '
+    'behind its last. No row behind the last batch.';
 
 create or replace function pgtrail.verify(trail regclass default null)
     returns table (defect text, trail_name text, entry_id uuid, detail text)

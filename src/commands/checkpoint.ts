@@ -295,9 +295,8 @@ async function cosign(file: string, options: CosignOptions): Promise<void> {
   const merged = await withLog(options.databaseUrl, async (client) => {
     await client.query("select pgtrail.record_published_checkpoint($1)", [note]);
     const { rows } = await client.query(
-      `select note from pgtrail.published_checkpoint
-       where log_id = 1 and origin = $1 and tree_size = $2`,
-      [checkpoint.origin, checkpoint.size],
+      "select note from pgtrail.published_checkpoints() where tree_size = $1",
+      [checkpoint.size],
     );
     return rows[0].note as string;
   });

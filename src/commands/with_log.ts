@@ -19,3 +19,9 @@ export async function withLog<T>(
     await client.end().catch(() => {});
   }
 }
+
+/** Leaves of the log. */
+export async function logSize(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ body: string }>("select pgtrail.checkpoint() as body");
+  return Number(rows[0]?.body.split("\n")[1]);
+}

@@ -218,7 +218,7 @@ async function showNumbers({ clients, screen }: Stage, sample: LoadedSample) {
            count(distinct organisation_id)::int as organisations,
            min(at) as oldest,
            max(at) as newest,
-           (select count(*)::int from pg_inherits join pgtrail.trail on inhparent = relation)
+           (select count(*)::int from pg_inherits join pgtrail.trails() on inhparent = relation)
                as partitions,
            (select count(*)::int from pgtrail.trail) as trails
        from (

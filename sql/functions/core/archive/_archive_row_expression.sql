@@ -14,9 +14,6 @@ declare
         'case when entry.%1$I between ''0001-01-01'' and ''9999-12-31'' '
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
-    c_kept_salt constant text :=
-        'coalesce(%1$s, (select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %2$L))';
     c_erasable constant text :=
         'case when entry.%1$I is not null then jsonb_build_object('
         '''value'', entry.%1$I::text, ''salt'', encode(%3$s, ''hex'')) '
@@ -43,8 +40,7 @@ begin
                     when type.oid is null then 'null'
                     when part.column_name = any (v_format.erasable) then format(
                         c_erasable, part.column_name, v_format.trail_name,
-                        format(c_kept_salt, pgtrail._derived_salt_expression('entry.erasure_salt', part.column_name),
-                               part.column_name, v_format.trail_name))
+                        pgtrail._kept_salt_expression(v_format.trail_name, part.column_name))
                     when part.column_name = any (v_format.digested) then format(c_digested, part.column_name)
                     when coalesce(nullif(type.typbasetype, 0), type.oid) in
                         ('timestamptz'::regtype, 'timestamp'::regtype) then format(c_time, part.column_name)

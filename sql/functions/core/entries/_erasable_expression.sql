@@ -18,7 +18,9 @@ begin
             'case when %1$s is not null then %2$s '
             'when entry.erasure_salt is null then (select erasure.commitment %3$s) end',
             v_value,
-            pgtrail._commitment_expression(format('coalesce(%s, (select erasure.salt %s))', v_salt, v_kept), v_value),
+            pgtrail._commitment_expression(
+                pgtrail._kept_salt_expression(
+                    _erasable_expression.trail_name, _erasable_expression.column_name), v_value),
             v_kept)
     end);
 end;
