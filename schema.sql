@@ -426,14 +426,11 @@ table public.audit_log partition by range (id)
         impersonator_id is null end); check entity_id_has_a_type (entity_id is null or entity_type is not null); check
         event_is_not_in_the_future (occurred_at <= (recorded_at + '00:05:00')); check id_is_uuid_v7
         ((get_byte(uuid_send(id), 6) >> 4) = 7)
-    index audit_log_organisation_id_actor_id_id_idx (organisation_id, actor_id, id) where actor_id is not null
-    index audit_log_organisation_id_entity_type_entity_id_id_idx (organisation_id, entity_type, entity_id, id) where
-        entity_type is not null
-    index audit_log_organisation_id_id_idx (organisation_id, id)
-    index audit_log_tx_id_id_idx (tx_id, id)
-    trigger refuse_change_of_row before delete or update for each row execute pgtrail.tg__refuse_change() always
-    trigger refuse_change_of_statement before delete or update or truncate for each statement execute
-        pgtrail.tg__refuse_change() always
+    index audit_log_organisation_id_actor_id_id_idx (organisation_id, actor_id, id) where actor_id is not null; index
+        audit_log_organisation_id_entity_type_entity_id_id_idx (organisation_id, entity_type, entity_id, id) where
+        entity_type is not null; index audit_log_organisation_id_id_idx (organisation_id, id); index
+        audit_log_tx_id_id_idx (tx_id, id)
+    guarded by pgtrail.tg__refuse_change()
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)

@@ -29,12 +29,9 @@ table public.badge_evaluation_logs partition by range (id)
         pgtrail._is_awarded_by_outcomes(badges_awarded, badges_evaluated::jsonb, criteria_outcomes::jsonb)); check
         duration_ms_is_1_or_more (duration_ms >= 1); check event_is_not_in_the_future (triggered_at <= (recorded_at +
         '00:05:00')); check id_is_uuid_v7 ((get_byte(uuid_send(id), 6) >> 4) = 7)
-    index badge_evaluation_logs_tx_id_id_idx (tx_id, id)
-    index idx_eval_logs_mentor (peer_mentor_id, id)
-    index idx_eval_logs_org (org_id, id)
-    trigger refuse_change_of_row before delete or update for each row execute pgtrail.tg__refuse_change() always
-    trigger refuse_change_of_statement before delete or update or truncate for each statement execute
-        pgtrail.tg__refuse_change() always
+    index badge_evaluation_logs_tx_id_id_idx (tx_id, id); index idx_eval_logs_mentor (peer_mentor_id, id); index
+        idx_eval_logs_org (org_id, id)
+    guarded by pgtrail.tg__refuse_change()
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)

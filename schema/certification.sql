@@ -28,12 +28,10 @@ table public.coordinator_acknowledgement_audit partition by range (id)
     erasure_salt      uuid                      default gen_random_uuid()  -- Salt of the commitment to the note; gone after an erasure. Set by the database.
     primary key (id); check event_is_not_in_the_future (acknowledged_at <= (recorded_at + '00:05:00')); check
         id_is_uuid_v7 ((get_byte(uuid_send(id), 6) >> 4) = 7)
-    index coordinator_acknowledgement_audit_coordinator_id_id_idx (organisation_id, coordinator_id, id)
-    index coordinator_acknowledgement_audit_organisation_id_id_idx (organisation_id, id)
-    index coordinator_acknowledgement_audit_tx_id_id_idx (tx_id, id)
-    trigger refuse_change_of_row before delete or update for each row execute pgtrail.tg__refuse_change() always
-    trigger refuse_change_of_statement before delete or update or truncate for each statement execute
-        pgtrail.tg__refuse_change() always
+    index coordinator_acknowledgement_audit_coordinator_id_id_idx (organisation_id, coordinator_id, id); index
+        coordinator_acknowledgement_audit_organisation_id_id_idx (organisation_id, id); index
+        coordinator_acknowledgement_audit_tx_id_id_idx (tx_id, id)
+    guarded by pgtrail.tg__refuse_change()
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)

@@ -31,13 +31,11 @@ table public.hlf_sync_audit_log partition by range (id)
     tx_id                 xid8                   not null default pg_current_xact_id()  -- Transaction that wrote the entry. Set by the database.
     primary key (id); check event_is_not_in_the_future (attempted_at <= (recorded_at + '00:05:00')); check id_is_uuid_v7
         ((get_byte(uuid_send(id), 6) >> 4) = 7); check retry_count_is_not_negative (retry_count >= 0)
-    index hlf_sync_audit_log_organisation_id_id_failed_idx (organisation_id, id) where outcome <> 'success'
-    index hlf_sync_audit_log_organisation_id_id_idx (organisation_id, id)
-    index hlf_sync_audit_log_organisation_id_mentor_id_id_idx (organisation_id, mentor_id, id)
-    index hlf_sync_audit_log_tx_id_id_idx (tx_id, id)
-    trigger refuse_change_of_row before delete or update for each row execute pgtrail.tg__refuse_change() always
-    trigger refuse_change_of_statement before delete or update or truncate for each statement execute
-        pgtrail.tg__refuse_change() always
+    index hlf_sync_audit_log_organisation_id_id_failed_idx (organisation_id, id) where outcome <> 'success'; index
+        hlf_sync_audit_log_organisation_id_id_idx (organisation_id, id); index
+        hlf_sync_audit_log_organisation_id_mentor_id_id_idx (organisation_id, mentor_id, id); index
+        hlf_sync_audit_log_tx_id_id_idx (tx_id, id)
+    guarded by pgtrail.tg__refuse_change()
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)

@@ -81,23 +81,28 @@ function mainHead(essay: string, hash: string): string {
   ].join("\n");
 }
 
-/** What a layer adds: kind -> name -> definition. */
-function addedFacts(layer: string, before: readonly FoundFact[], after: readonly FoundFact[]) {
-  const known = new Map(before.map((fact) => [factKey(fact), fact.definition]));
-  const added: Record<string, Record<string, string>> = {};
-  for (const fact of after) {
-    const definition = known.get(factKey(fact));
-    known.delete(factKey(fact));
-    if (definition === undefined) {
-      added[fact.kind] ??= {};
-      Object.assign(added[fact.kind] ?? {}, { [fact.name]: fact.definition });
-    } else if (definition !== fact.definition) {
-      known.set(factKey(fact), definition);
-    }
+/**
+ * What a layer adds: kind -> name -> definition.
+ *
+ * @throws UserError when it alters or removes anything that was there before.
+ */
+export function addedFacts(
+  layer: string,
+  before: readonly FoundFact[],
+  after: readonly FoundFact[],
+): RecordedCatalog[string] {
+  const definitions = new Map(after.map((fact) => [factKey(fact), fact.definition]));
+  const changed = before.find((fact) => definitions.get(factKey(fact)) !== fact.definition);
+  if (changed !== undefined) {
+    throw new UserError(
+      `the layer ${layer} changes ${factKey(changed)}, which belongs to one before it`,
+      { hint: "A layer only adds: a team may stop before it." },
+    );
   }
-  const [changed] = known.keys();
-  if (changed === undefined) return added;
-  throw new UserError(`the layer ${layer} changes ${changed}, which belongs to one before it`, {
-    hint: "A layer only adds: a team may stop before it.",
-  });
+  const known = new Set(before.map(factKey));
+  const added: Record<string, Record<string, string>> = {};
+  for (const fact of after.filter((fact) => !known.has(factKey(fact)))) {
+    added[fact.kind] = { ...added[fact.kind], [fact.name]: fact.definition };
+  }
+  return added;
 }

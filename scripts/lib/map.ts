@@ -68,7 +68,8 @@ const RELATIONS = `
       where index.indrelid = class.oid
         and not exists (select from pg_constraint as con where con.conindid = index.indexrelid)
       order by own.relname) as indexes,
-    array(select case when tgname like 'pgtrail_capture_%' then 'captured by pgtrail.track()' else
+    array(select case when tgname like 'pgtrail_capture_%' then 'captured by pgtrail.track()'
+        when tgname like 'refuse_change_of_%' then 'guarded by pgtrail.tg__refuse_change()' else
           regexp_replace(regexp_replace(pg_get_triggerdef(oid, true), '^CREATE ', ''), ' ON \\S+ ', ' ')
           || case tgenabled when 'A' then ' always' else '' end
         end as line
@@ -203,7 +204,7 @@ function simpleText({ text, detail, comment }: Simple): string {
 function relationText(row: Relation): string {
   const details = [
     [...row.keys, ...row.checks].join("; "),
-    ...row.indexes,
+    row.indexes.join("; "),
     ...row.triggers,
     ...row.policies,
     [...(row.rowSecurity ? ["row level security"] : []), ...row.grants].join("; "),
