@@ -186,6 +186,11 @@ order by kind, name, definition
 
 /** Reads the catalog facts of a database, in a fixed order. Needs no privilege beyond CONNECT. */
 export async function readCatalog(client: ClientBase): Promise<FoundFact[]> {
+  // Postgres prints the schema of what lies outside the search path.
+  const { rows: before } = await client.query<{ path: string }>(
+    "select current_setting('search_path') as path, set_config('search_path', 'pg_catalog', false)",
+  );
   const { rows } = await client.query<FoundFact>(catalogQuery);
+  await client.query("select set_config('search_path', $1, false)", [before[0]?.path]);
   return rows;
 }

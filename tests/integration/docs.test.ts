@@ -217,14 +217,14 @@ describe("the links of every page", () => {
   });
 
   test("and the one that create_trail gives in words", () => {
-    const source = read("sql/functions/core/create_trail.sql");
+    const source = read("sql/functions/core/trails/create_trail.sql");
     const [, heading] = /listed under "([^"]+)" in the documentation/.exec(source) ?? [];
     expect(read("docs/own-trail.md")).toContain(`# ${heading}\n`);
   });
 });
 
 test("docs/trails.md lists the words of pgtrail.safe_error", () => {
-  const source = read("sql/functions/core/safe_error.sql");
+  const source = read("sql/functions/core/errors/safe_error.sql");
   const [, words = ""] = /## Safe errors\n(.*?)\n## /s.exec(read("docs/trails.md")) ?? [];
   for (const array of source.matchAll(/constant text\[\] := array\[(.*?)\]/gs)) {
     const wanted = [...(array[1] ?? "").matchAll(/'(\w+)'/g)].map(([, word]) => `\`${word}\``);

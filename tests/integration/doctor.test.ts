@@ -28,8 +28,14 @@ test("catalog.json holds the facts of a migrated database, on every version of P
   expect(new Set(found.map(factKey)).size).toBe(found.length);
 });
 
-test("a healthy database has no findings", async () => {
+test("a healthy database has no findings, whatever the search path is, which stays", async () => {
   expect(await inTransaction(examine)).toEqual([]);
+  await inTransaction(async (client) => {
+    await client.query("set local search_path = pgtrail, extensions");
+    expect(await examine(client)).toEqual([]);
+    const { rows } = await client.query("show search_path");
+    expect(rows).toEqual([{ search_path: "pgtrail, extensions" }]);
+  });
 });
 
 const month = new Date().toISOString().slice(0, 7).replace("-", "_");
