@@ -133,7 +133,10 @@ describe("a legal hold", () => {
     month += 2;
   });
 
-  describe.each([organisation, null])("of organisation %s", (of) => {
+  describe.each([
+    { whom: "its organisation", of: organisation },
+    { whom: "everybody", of: null },
+  ])("of $whom", ({ of }) => {
     test("that starts within the month keeps the partition, and in it what is held", async () => {
       expect(await daysLeft({ of, from: dayOf(month, 20), to: null })).toEqual([25]);
       expect(await hasPartition(dayOf(month, 15))).toBe(true);

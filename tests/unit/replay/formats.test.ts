@@ -191,6 +191,15 @@ describe("what is lost is told", () => {
     ]);
   });
 
+  test("parts that never end, as soon as they are longer than a line may be", () => {
+    const join = joinParts();
+    const part = `2026-11-21T12:00:00Z stderr P ${"x".repeat(1024 * 1024)}`;
+    for (let line = 1; line <= 64; line++) expect(join(part, line)).toHaveLength(0);
+    const [given, ...more] = join(part, 65);
+    expect([given?.text.length, given?.line, more.length]).toEqual([65 * 1024 * 1024, 1, 0]);
+    expect(join("2026-11-21T12:00:00Z stderr F end", 66)).toEqual([{ text: "end", line: 66 }]);
+  });
+
   test("damaged gzip, after the lines before the damage", async () => {
     const zipped = gzipSync("one\ntwo\n".repeat(10_000), { level: 0 });
     const lines: unknown[] = [];

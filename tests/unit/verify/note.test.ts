@@ -66,6 +66,11 @@ describe.each([
     expect((await verifyNote(cosigned, [], algorithms)).signatures).toEqual([]);
     const namesake = await parseKey((await generateSigningKey(origin)).vkey);
     expect((await verifyNote(note, [namesake], algorithms)).signatures).toEqual([]);
+    // An id is 4 bytes, and a name is what whoever made the line likes.
+    const { text, signatures } = parseNote(note);
+    const renamed = signatures.map((signature) => ({ ...signature, name: "another" }));
+    const other = formatNote({ text, signatures: renamed });
+    expect((await verifyNote(other, [key], algorithms)).signatures).toEqual([]);
   });
 
   test("refuses any other text, signature or time", async () => {
