@@ -63,7 +63,12 @@ export function createSpoolFiles({ directory, self, fs, fsync, onError }: SpoolF
     const handle = await fs.open(path, "ax", 0o600);
     const file = add(path, 0, { name: "open", handle });
     touchedAt = Date.now();
-    if (fsync !== "never") await flushNames();
+    try {
+      if (fsync !== "never") await flushNames();
+    } catch (error) {
+      await seal(file);
+      throw error;
+    }
     return { file, handle };
   }
 
