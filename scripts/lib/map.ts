@@ -5,7 +5,7 @@
  */
 import { basename, dirname } from "node:path";
 import type { Client } from "pg";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import type { Source } from "./sources.js";
 import { tokenise } from "./tokens.js";
 

@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, test } from "vitest";
-import type { Database } from "../../../src/database_types.js";
+import type { Database } from "../../../src/database/types.js";
 import { columnNames, defineColumns, entryColumns } from "../../../src/writer/columns.js";
 import type { AuditEntry } from "../../../src/writer/types.js";
 
