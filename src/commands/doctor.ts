@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { connect } from "../database/connection.js";
-import { checks, examine, type Finding } from "../doctor/examine.js";
+import { checks, examine } from "../doctor/examine.js";
+import type { Finding } from "../doctor/finding.js";
 import { UserError } from "../errors/user_error.js";
 import { databaseUrlOption } from "./database_url.js";
 

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import type { ClientBase } from "pg";
 import { type CatalogFact, type FoundFact, factKey, readCatalog } from "./catalog.js";
-import type { Finding } from "./examine.js";
+import type { Finding } from "./finding.js";
 
 /**
  * What catalog.json holds: layer -> kind -> name -> definition. A layer has the facts that it adds
