@@ -180,6 +180,17 @@ test("entries of old events stay that were recorded and sealed today, alone in t
   expect(await hasPartition(month)).toBe(true);
 });
 
+test("entries of an organisation that keeps them for ever stay, whatever the policy of the trail", async () => {
+  const [forEver, other] = [randomUUID(), randomUUID()];
+  const month = dayOf(29, 15);
+  const ids = [await record(forEver, month), await record(other, month)];
+  await sealLongAgo();
+  await setRetention("30 days");
+  await setRetention(null, forEver);
+  await applyRetention();
+  expect(await left(ids)).toEqual(ids.slice(0, 1));
+});
+
 describe("a floor that is raised above a policy holds", () => {
   test.each(["the trail", "an organisation"])("for that of %s", async (whose) => {
     const organisation = randomUUID();
