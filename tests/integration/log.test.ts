@@ -132,8 +132,8 @@ describe("seal", () => {
       expect(await statusAfter("0")).toBe("ok");
       expect(await statusAfter("9 minutes")).toBe("ok");
       expect(await statusAfter("10 minutes")).toBe("critical");
-      await writer.query("rollback prepared 'held'");
     } finally {
+      await writer.query("rollback prepared 'held'");
       writer.release();
     }
     await seal();
