@@ -25,7 +25,11 @@ import type { AuditEntry, Counts, Failure, LogResult } from "./types.js";
  */
 export type State =
   /** The caller of `log` waits for an answer, until its budget is over. */
-  | { readonly name: "waiting"; settle(result: LogResult): void; cancelBudget?: () => void }
+  | {
+      readonly name: "waiting";
+      settle(result: LogResult): void;
+      cancelBudget?: (() => void) | undefined;
+    }
   /** In the buffer. The caller has its answer; `told` is whether the line about it was taken. */
   | { readonly name: "buffered"; failure: Failure; told: boolean }
   /** Read from disk, in order to be sent. */
@@ -136,7 +140,7 @@ export function createItems(parts: ItemsParts, counts: Counts) {
     },
     /** An event whose caller waits. */
     wait(entry: AuditEntry, settle: (result: LogResult) => void): Item {
-      const item = newItem(entry, { name: "waiting", settle });
+      const item = newItem(entry, { name: "waiting", settle, cancelBudget: undefined });
       waiting.add(item);
       return item;
     },
