@@ -282,7 +282,7 @@ describe("a summary", () => {
 
     const { rows } = await database.superuser.query("select * from pgtrail.verify_rollups()");
     expect(rows).toEqual([]);
-  }, 120_000);
+  });
 
   test("has the time of the newest event, though an older one is sealed later", async () => {
     await purge("true", []);
