@@ -126,13 +126,29 @@ ALTER FUNCTION public.f() OWNER TO pgtrail_owner;
   expect(normaliseDump(dump.replaceAll("abc", "xyz"))).toBe(normaliseDump(dump));
 });
 
-test("differences names the lines that only one of two texts has, and the object of a dump", () => {
-  expect(differences("a\nb\n", "a\nb\n", "x")).toEqual([]);
-  expect(differences("a\nb\n", "a\nc\n", "x")).toEqual(["x lacks b", "x has   c"]);
-  expect(differences("a\nb", "b\na", "x")).toEqual(["x has the same lines in another order"]);
-  const dump = (column: string) => `-- Name: t; Type: TABLE; Schema: pgtrail; Owner: o\n${column}`;
-  expect(differences(dump("  a integer"), dump("  a bigint"), "x")).toEqual([
-    "x lacks TABLE t: a integer",
-    "x has   TABLE t: a bigint",
-  ]);
+describe("differences", () => {
+  test("are the lines that only one of two texts has", () => {
+    expect(differences("a\nb\n", "a\nb\n", "x")).toEqual([]);
+    expect(differences("a\nb\n", "a\nc\n", "x")).toEqual(["x lacks b", "x has   c"]);
+    expect(differences("a\nb", "b\na", "x")).toEqual(["x has the same lines in another order"]);
+  });
+
+  test("of two dumps are in the objects that they name", () => {
+    const object = (name: string, body: string) =>
+      `-- Name: ${name}; Type: TABLE; Schema: pgtrail; Owner: o\n${body}\n`;
+    const dump = (...objects: string[]) => `-- head\n${objects.join("")}`;
+    expect(
+      differences(
+        dump(object("t", "  a int"), object("u", "a\nb"), object("v", "a")),
+        dump(object("t", "  a bigint"), object("u", "b\na"), object("w", "a")),
+        "x",
+      ),
+    ).toEqual([
+      "x lacks a int, in TABLE pgtrail.t",
+      "x has   a bigint, in TABLE pgtrail.t",
+      "x has the same lines in another order, in TABLE pgtrail.u",
+      "x lacks TABLE pgtrail.v",
+      "x has   TABLE pgtrail.w",
+    ]);
+  });
 });
