@@ -214,16 +214,14 @@ function databaseGates(root: string, createDatabase: CreateDatabase): Gate[] {
   ];
 }
 
-/** Which gates to pass. */
-export interface CheckOptions {
-  /** Only the gates that need no database. */
-  readonly textOnly?: boolean;
-}
-
-/** Passes the gates one after the other, fast ones first, and yields each result when it is there. */
-export async function* check(root: string, options: CheckOptions = {}): AsyncGenerator<GateResult> {
+/**
+ * Passes the gates one after the other, fast ones first, and yields what each found.
+ *
+ * @param textOnly only the gates that need no database
+ */
+export async function* check(root: string, textOnly: boolean): AsyncGenerator<GateResult> {
   for (const gate of textGates(root)) yield await pass(gate);
-  if (options.textOnly) return;
+  if (textOnly) return;
 
   const missing = missingPostgres();
   if (missing !== undefined) {
