@@ -38,9 +38,9 @@ table public.badge_evaluation_logs partition by range (id)
     policy select_member for select to authenticated using (org_id = any ((select
         pgtrail.readable_organisations())::uuid[]))
     policy select_service for select to service_role using (true)
-    row level security; grant delete, update to pgtrail_purger; grant insert (id, org_id, peer_mentor_id, activity_id,
-        badges_evaluated, criteria_outcomes, badges_awarded, error_message, duration_ms) to service_role; grant select
-        to authenticated, pgtrail_auditor, pgtrail_purger, service_role
+    row level security; grant delete to pgtrail_purger; insert (id, org_id, peer_mentor_id, activity_id,
+        badges_evaluated, criteria_outcomes, badges_awarded, error_message, duration_ms) to service_role; select to
+        authenticated, pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
 
 -- functions/badges ----------------------------------------------------------------------------------------------------
 

@@ -42,9 +42,9 @@ table public.hlf_sync_audit_log partition by range (id)
     policy select_member for select to authenticated using (organisation_id = any ((select
         pgtrail.readable_organisations())::uuid[]))
     policy select_service for select to service_role using (true)
-    row level security; grant delete, update to pgtrail_purger; grant insert (id, organisation_id, mentor_id,
-        sync_direction, outcome, portal_response_code, retry_count, source, error_code, sync_job_id, requested_by) to
-        service_role; grant select to authenticated, pgtrail_auditor, pgtrail_purger, service_role
+    row level security; grant delete to pgtrail_purger; insert (id, organisation_id, mentor_id, sync_direction, outcome,
+        portal_response_code, retry_count, source, error_code, sync_job_id, requested_by) to service_role; select to
+        authenticated, pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
 
 -- functions/sync ------------------------------------------------------------------------------------------------------
 

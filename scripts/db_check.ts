@@ -9,7 +9,7 @@ const command = new Command("db_check")
   )
   .option("--text", "only the checks that need no database")
   .action(async ({ text = false }: { text?: boolean }) => {
-    for await (const result of check(projectRoot, { textOnly: text })) {
+    for await (const result of check(projectRoot, text)) {
       console.log(`${result.status.padEnd(7)}  ${result.gate.padEnd(8)}  ${result.summary}`);
       if (result.status !== "FAILED") continue;
       for (const problem of result.problems) console.log(`    ${problem}`);

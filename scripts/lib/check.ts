@@ -91,32 +91,54 @@ function squawkProblems(root: string): string[] {
   return `${stdout}${stderr}`.trim().split("\n");
 }
 
-/** Where a text is not as expected: the lines that only one of the two has. */
+/**
+ * Where a text is not as expected: lines that only one of the two has, and of dumps the objects.
+ *
+ * @param of names what was found
+ */
 export function differences(expected: string, found: string, of: string): string[] {
-  if (expected === found) return [];
-  const [wanted, actual] = [labelledLines(expected), labelledLines(found)];
-  const [isWanted, isActual] = [new Set(wanted), new Set(actual)];
-  const lines = [
-    ...wanted.filter((line) => !isActual.has(line)).map((line) => `${of} lacks ${line}`),
-    ...actual.filter((line) => !isWanted.has(line)).map((line) => `${of} has   ${line}`),
-  ];
-  return lines.length > 0 ? lines.slice(0, 40) : [`${of} has the same lines in another order`];
+  const [wanted, actual] = [objectsOf(expected), objectsOf(found)];
+  return [...new Set([...wanted.keys(), ...actual.keys()])]
+    .flatMap((object) => {
+      const [before, after] = [wanted.get(object), actual.get(object)];
+      if (after === undefined) return [`${of} lacks ${object}`];
+      if (before === undefined) return [`${of} has   ${object}`];
+      const lines = differentLines(before, after).map((line) => `${of} ${line}`);
+      return object === "" ? lines : lines.map((line) => `${line}, in ${object}`);
+    })
+    .slice(0, MOST_DIFFERENCES);
 }
 
-/** Lines without blanks around them; those of a dump with the object that they speak of. */
-function labelledLines(text: string): string[] {
-  let object = "";
-  return text.split("\n").map((line) => {
-    const [, name, type] = /^-- Name: (.*?); Type: (.*?);/.exec(line) ?? [];
-    if (name !== undefined) object = `${type} ${name}: `;
-    return object + line.trim();
-  });
+const MOST_DIFFERENCES = 40;
+
+/** A dump by object, such as TABLE pgtrail.log; any other text whole, under no name. */
+function objectsOf(text: string): Map<string, string> {
+  const [head = "", ...parts] = text.split(/^-- Name: (.*); Type: (.*); Schema: (.*); Owner: .*$/m);
+  const objects = new Map([["", head]]);
+  for (let at = 0; at < parts.length; at += 4) {
+    const [name, type, schema, body = ""] = parts.slice(at, at + 4);
+    objects.set(`${type} ${schema}.${name}`, body);
+  }
+  return objects;
+}
+
+function differentLines(expected: string, found: string): string[] {
+  if (expected === found) return [];
+  const [wanted, actual] = [expected, found].map((text) =>
+    text.split("\n").map((line) => line.trim()),
+  ) as [string[], string[]];
+  const lines = [
+    ...wanted.filter((line) => !actual.includes(line)).map((line) => `lacks ${line}`),
+    ...actual.filter((line) => !wanted.includes(line)).map((line) => `has   ${line}`),
+  ];
+  return lines.length > 0 ? lines : ["has the same lines in another order"];
 }
 
 /** The gates that need a database, each of its own. */
 function databaseGates(root: string, createDatabase: CreateDatabase): Gate[] {
   let generated = new Map<string, string>();
   let installed: { database: ScratchDatabase; dump: string } | undefined;
+  let migrated: string | undefined;
   const requireInstalled = () => {
     if (installed !== undefined) return installed;
     throw new UserError("the install set could not be applied", {
@@ -164,7 +186,8 @@ function databaseGates(root: string, createDatabase: CreateDatabase): Gate[] {
         const { dump } = requireInstalled();
         const { migratorUrl, superuserUrl } = await createDatabase();
         await migrateBySteps(migratorUrl, [{ migrations: readMigrations(root) }]);
-        return differences(dump, dumpSchema(superuserUrl), "migrations/");
+        migrated = dumpSchema(superuserUrl);
+        return differences(dump, migrated, "migrations/");
       },
     },
     {
@@ -175,7 +198,7 @@ function databaseGates(root: string, createDatabase: CreateDatabase): Gate[] {
         const { dump } = requireInstalled();
         const { migratorUrl, superuserUrl } = await createDatabase();
         await pushMigrations(root, migratorUrl);
-        return differences(dump, dumpSchema(superuserUrl), "supabase db push");
+        return differences(migrated ?? dump, dumpSchema(superuserUrl), "supabase db push");
       },
     },
     {
@@ -191,16 +214,14 @@ function databaseGates(root: string, createDatabase: CreateDatabase): Gate[] {
   ];
 }
 
-/** Which gates to pass. */
-export interface CheckOptions {
-  /** Only the gates that need no database. */
-  readonly textOnly?: boolean;
-}
-
-/** Passes the gates one after the other, fast ones first, and yields each result when it is there. */
-export async function* check(root: string, options: CheckOptions = {}): AsyncGenerator<GateResult> {
+/**
+ * Passes the gates one after the other, fast ones first, and yields what each found.
+ *
+ * @param textOnly only the gates that need no database
+ */
+export async function* check(root: string, textOnly: boolean): AsyncGenerator<GateResult> {
   for (const gate of textGates(root)) yield await pass(gate);
-  if (options.textOnly) return;
+  if (textOnly) return;
 
   const missing = missingPostgres();
   if (missing !== undefined) {

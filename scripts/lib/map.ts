@@ -16,204 +16,135 @@ export interface MapEntry {
   readonly text: string;
 }
 
+/** An object as the queries below give it. */
+interface MapRow {
+  section: string;
+  name: string;
+  /** What it is, on one line: of a function its signature, who it runs as and who may call it. */
+  text: string;
+  comment: string | null;
+  columns?: { name: string; type: string; rest: string; comment: string | null }[];
+  /** What else belongs to a table: keys, checks, indexes, triggers, policies, privileges. */
+  details?: string[];
+}
+
 const WIDTH = 120;
 
-/** The owner of an object has every privilege; what others have is a line for each set of roles. */
-const GRANTS = `
-  select 'grant ' || string_agg(distinct lower(privilege_type) || coalesce(columns, ''), ', ') || ' to ' || grantees as line
-  from (
-    select privilege_type, columns, string_agg(grantee, ', ' order by grantee) as grantees
-    from (
-      select item.privilege_type, null as columns, item.grantee::regrole::text as grantee
-      from aclexplode(class.relacl) as item where item.grantee <> class.relowner
-      union all
-      select item.privilege_type,
-        ' (' || string_agg(attribute.attname, ', ' order by attribute.attnum) || ')', item.grantee::regrole::text
-      from pg_attribute as attribute, aclexplode(attribute.attacl) as item
-      where attribute.attrelid = class.oid
-      group by item.privilege_type, item.grantee
-    ) as privilege
-    group by privilege_type, columns
-  ) as privilege
-  group by grantees
-  order by line`;
-
-const RELATIONS = `
-  select case class.relkind when 'v' then 'views' else 'tables' end as section,
-    format('%I.%I', class.relnamespace::regnamespace, class.relname) as name,
-    obj_description(class.oid, 'pg_class') as comment,
-    case class.relkind when 'v' then pg_get_viewdef(class.oid, true) end as query,
-    ' partition by ' || pg_get_partkeydef(class.oid) as partitioned,
-    class.relrowsecurity as "rowSecurity",
-    (select coalesce(json_agg(json_build_object('name', attribute.attname,
-        'type', format_type(attribute.atttypid, attribute.atttypmod), 'required', attribute.attnotnull,
-        'value', case
-          when attribute.attidentity <> '' then 'generated always as identity'
-          when attribute.attgenerated <> '' then format('generated always as (%s)', expression.value)
-          else 'default ' || expression.value
-        end,
-        'comment', col_description(class.oid, attribute.attnum)) order by attribute.attnum), '[]')
-      from pg_attribute as attribute
-      left join lateral (
-        select pg_get_expr(adbin, adrelid, true) as value from pg_attrdef
-        where adrelid = attribute.attrelid and adnum = attribute.attnum
-      ) as expression on true
-      where attribute.attrelid = class.oid and attribute.attnum > 0 and not attribute.attisdropped) as columns,
-    array(select pg_get_constraintdef(oid, true) from pg_constraint
-      where conrelid = class.oid and contype in ('p', 'u', 'f') order by contype = 'f', contype, conname) as keys,
-    array(select regexp_replace(pg_get_constraintdef(oid, true), '^CHECK', 'check ' || quote_ident(conname)) from pg_constraint
-      where conrelid = class.oid and contype in ('c', 'x') order by conname) as checks,
-    array(select regexp_replace(pg_get_indexdef(index.indexrelid, 0, true), '^CREATE (.*) ON .*? USING btree', '\\1')
-      from pg_index as index join pg_class as own on own.oid = index.indexrelid
-      where index.indrelid = class.oid
-        and not exists (select from pg_constraint as con where con.conindid = index.indexrelid)
-      order by own.relname) as indexes,
-    array(select case when tgname like 'pgtrail_capture_%' then 'captured by pgtrail.track()'
-        when tgname like 'refuse_change_of_%' then 'guarded by pgtrail.tg__refuse_change()' else
-          regexp_replace(regexp_replace(pg_get_triggerdef(oid, true), '^CREATE ', ''), ' ON \\S+ ', ' ')
-          || case tgenabled when 'A' then ' always' else '' end
-        end as line
-      from pg_trigger where tgrelid = class.oid and not tgisinternal group by line order by line) as triggers,
-    array(select format('policy %I for %s to %s%s%s%s', policy.polname,
-        case policy.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
-        (select string_agg(role::regrole::text, ', ' order by role::regrole::text) from unnest(policy.polroles) as role),
-        case when not policy.polpermissive then ' restrictive' end,
-        ' using (' || pg_get_expr(policy.polqual, policy.polrelid, true) || ')',
-        ' with check (' || pg_get_expr(policy.polwithcheck, policy.polrelid, true) || ')')
-      from pg_policy as policy where policy.polrelid = class.oid order by policy.polname) as policies,
-    array(${GRANTS}) as grants
-  from pg_class as class
-  where class.relnamespace in ('public'::regnamespace, 'pgtrail'::regnamespace)
-    and class.relkind in ('r', 'p', 'v') and class.relowner = 'pgtrail_owner'::regrole
-  order by class.relname`;
-
 const SIMPLE = `
-  select 'schemas' as section, nspname::text as name,
-    format('schema %I', nspname) as text, obj_description(namespace.oid, 'pg_namespace') as comment,
-    (select 'usage to ' || string_agg(item.grantee::regrole::text, ', ' order by item.grantee::regrole::text)
-      from aclexplode(nspacl) as item where item.privilege_type = 'USAGE' and item.grantee <> nspowner) as detail
+  select 'schemas' as section, nspname::text as name, obj_description(namespace.oid, 'pg_namespace') as comment,
+    'schema ' || nspname || coalesce((
+      select ' usage to ' || string_agg(item.grantee::regrole::text, ', ' order by item.grantee::regrole::text)
+      from aclexplode(nspacl) as item where item.privilege_type = 'USAGE' and item.grantee <> nspowner), '') as text
   from pg_namespace as namespace where nspname in ('pgtrail', 'pgtrail_partitions')
   union all
-  select 'types', name, case typtype
-      when 'd' then format('domain %s as %s', name, format_type(typbasetype, typtypmod))
-      when 'e' then format('type %s as enum (%s)', name,
-        (select string_agg(quote_literal(enumlabel), ', ' order by enumsortorder) from pg_enum where enumtypid = type.oid))
-      else format('type %s as (%s)', name,
-        (select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
-          from pg_attribute where attrelid = type.typrelid))
-    end,
-    obj_description(type.oid, 'pg_type'),
-    (select string_agg(pg_get_constraintdef(con.oid, true), ' ' order by con.conname) from pg_constraint as con where con.contypid = type.oid)
-  from (select *, format('%I.%I', typnamespace::regnamespace, typname) as name from pg_type) as type
+  select 'types', oid::regtype::text, obj_description(oid, 'pg_type'), case typtype
+    when 'd' then format('domain %s as %s ', oid::regtype, format_type(typbasetype, typtypmod)) || (
+      select string_agg(pg_get_constraintdef(con.oid, true), ' ' order by conname)
+      from pg_constraint as con where contypid = type.oid)
+    when 'e' then format('type %s as enum (%s)', oid::regtype, (
+      select string_agg(quote_literal(enumlabel), ', ' order by enumsortorder) from pg_enum where enumtypid = type.oid))
+    else format('type %s as (%s)', oid::regtype, (
+      select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
+      from pg_attribute where attrelid = typrelid)) end
+  from pg_type as type
   where typnamespace in ('public'::regnamespace, 'pgtrail'::regnamespace) and typowner = 'pgtrail_owner'::regrole
-    and (typtype in ('d', 'e')
-      or typtype = 'c' and exists (select from pg_class where oid = typrelid and relkind = 'c'))
-  order by section, name`;
+    and (typtype in ('d', 'e') or typtype = 'c' and exists (select from pg_class where oid = typrelid and relkind = 'c'))`;
+
+const RELATIONS = `
+  select case relkind when 'v' then 'views' else 'tables' end as section, oid::regclass::text as name,
+    obj_description(oid, 'pg_class') as comment,
+    case relkind when 'v' then format('view %s as %s', oid::regclass, pg_get_viewdef(oid, true))
+      else 'table ' || oid::regclass || coalesce(' partition by ' || pg_get_partkeydef(oid), '') end as text,
+    (select json_agg(json_build_object('name', attname, 'type', format_type(atttypid, atttypmod), 'rest', concat_ws(' ',
+          case when attnotnull then 'not null' end,
+          case when attidentity <> '' then 'generated always as identity' end,
+          case when attgenerated <> '' then 'generated always as (' || expression || ')' else 'default ' || expression end),
+        'comment', col_description(attrelid, attnum)) order by attnum)
+      from pg_attribute
+      left join lateral (select pg_get_expr(adbin, adrelid, true) from pg_attrdef
+        where adrelid = attrelid and adnum = attnum) as found (expression) on true
+      where attrelid = class.oid and attnum > 0 and not attisdropped and class.relkind <> 'v') as columns,
+    array[
+      (select string_agg(case contype when 'c' then regexp_replace(pg_get_constraintdef(oid, true), '^CHECK', 'check ' || conname)
+          else pg_get_constraintdef(oid, true) end, '; ' order by position(contype::text in 'pufxc'), conname)
+        from pg_constraint where conrelid = class.oid and contype in ('p', 'u', 'f', 'x', 'c')),
+      (select string_agg(regexp_replace(pg_get_indexdef(indexrelid, 0, true), '^CREATE (.*) ON .*? USING btree', '\\1'), '; '
+          order by indexrelid::regclass::text)
+        from pg_index where indrelid = class.oid and not exists (select from pg_constraint where conindid = indexrelid)),
+      (select string_agg(distinct case
+            when tgname like 'pgtrail_capture_%' then 'captured by pgtrail.track()'
+            when tgname like 'refuse_change_of_%' then 'guarded by pgtrail.tg__refuse_change()'
+            else regexp_replace(pg_get_triggerdef(oid, true), '^CREATE ', '') end, '; ')
+        from pg_trigger where tgrelid = class.oid and not tgisinternal)
+    ] || array(
+      select format('policy %I for %s to %s', polname,
+          case polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+          (select string_agg(role::regrole::text, ', ' order by role::regrole::text) from unnest(polroles) as role))
+        || coalesce(' using (' || pg_get_expr(polqual, polrelid, true) || ')', '')
+        || coalesce(' with check (' || pg_get_expr(polwithcheck, polrelid, true) || ')', '')
+      from pg_policy where polrelid = class.oid order by polname
+    ) || concat_ws('; ', case when relrowsecurity then 'row level security' end, (
+      select 'grant ' || string_agg(text, '; ' order by text)
+      from (
+        select privilege || ' to ' || string_agg(role::text, ', ' order by role::text) from (
+          select lower(privilege_type), grantee::regrole from aclexplode(relacl) where grantee <> relowner
+          union all
+          select format('%s (%s)', lower(privilege_type), string_agg(attname, ', ' order by attnum)), grantee::regrole
+          from pg_attribute, aclexplode(attacl) where attrelid = class.oid group by privilege_type, grantee
+        ) as own (privilege, role) group by privilege
+      ) as granted (text))) as details
+  from pg_class as class
+  where relnamespace in ('public'::regnamespace, 'pgtrail'::regnamespace) and relkind in ('r', 'p', 'v')
+    and relowner = 'pgtrail_owner'::regrole`;
 
 const FUNCTIONS = `
-  select format('%I.%I', function.pronamespace::regnamespace, function.proname) as name,
-    pg_get_function_arguments(function.oid) as arguments,
-    pg_get_function_result(function.oid) as result,
-    function.prosecdef as definer,
-    obj_description(function.oid, 'pg_proc') as comment,
-    array(select setting from unnest(function.proconfig) as setting where setting ~ '^(lock_timeout|statement_timeout|row_security)=') as settings,
-    case when function.proowner <> 'pgtrail_owner'::regrole then function.proowner::regrole::text end as owner,
-    array(select item.grantee::regrole::text from aclexplode(function.proacl) as item
-      where item.grantee <> function.proowner order by 1) as roles
-  from pg_proc as function
-  where function.pronamespace in ('public'::regnamespace, 'pgtrail'::regnamespace)
-    and function.proowner in ('pgtrail_owner'::regrole, 'pgtrail_purger'::regrole)
-  order by function.proname like '\\_%', name, arguments`;
-
-interface Simple {
-  section: string;
-  name: string;
-  text: string;
-  detail: string | null;
-  comment: string | null;
-}
-
-interface Relation {
-  section: string;
-  name: string;
-  comment: string | null;
-  query: string | null;
-  partitioned: string | null;
-  rowSecurity: boolean;
-  columns: Column[];
-  keys: string[];
-  checks: string[];
-  indexes: string[];
-  triggers: string[];
-  policies: string[];
-  grants: string[];
-}
-
-interface Column {
-  name: string;
-  type: string;
-  required: boolean;
-  value: string | null;
-  comment: string | null;
-}
-
-interface Routine {
-  name: string;
-  arguments: string;
-  result: string | null;
-  definer: boolean;
-  comment: string | null;
-  settings: string[];
-  owner: string | null;
-  roles: string[];
-}
+  select format('%s.%s', pronamespace::regnamespace, proname) as name, obj_description(oid, 'pg_proc') as comment,
+    concat_ws('; ',
+      format('%s.%s(%s) returns %s', pronamespace::regnamespace, proname, pg_get_function_arguments(oid), pg_get_function_result(oid)),
+      case when prosecdef then 'security definer' || coalesce(' as ' || nullif(proowner::regrole::text, 'pgtrail_owner'), '') end,
+      (select 'for ' || string_agg(grantee::regrole::text, ', ' order by grantee::regrole::text)
+        from aclexplode(proacl) where grantee <> proowner and proname not like '\\_%')) as text
+  from pg_proc
+  where pronamespace in ('public'::regnamespace, 'pgtrail'::regnamespace)
+    and proowner in ('pgtrail_owner'::regrole, 'pgtrail_purger'::regrole)
+  order by proname like '\\_%', name, text`;
 
 /** Reads the map of a migrated database. A function is in the room in which its source lies. */
 export async function readMap(client: Client, sources: readonly Source[]): Promise<MapEntry[]> {
   // So that every name but those of Postgres is printed with its schema.
   await client.query("set search_path = pg_catalog");
-  const simple = await client.query<Simple>(SIMPLE);
-  const relations = await client.query<Relation>(RELATIONS);
-  const routines = await client.query<Routine>(FUNCTIONS);
-  const entries = [
-    ...simple.rows.map((row) => ({ ...row, text: simpleText(row) })),
-    ...relations.rows.map((row) => ({ ...row, text: relationText(row) })),
-  ];
-  const all = sources.map(({ text }) => text).join("");
-  const place = ({ name }: { name: string }) => all.search(new RegExp(`create .*\\b${name}\\b`));
-  entries.sort((a, b) => place(a) - place(b));
+  const { rows: simple } = await client.query<MapRow>(SIMPLE);
+  const { rows: relations } = await client.query<MapRow>(RELATIONS);
+  const { rows: functions } = await client.query<MapRow>(FUNCTIONS);
 
+  // In the order of their sources.
+  const all = sources.map(({ text }) => text).join("");
+  const place = ({ name }: MapRow) => all.search(new RegExp(`create .*\\b${name}\\b`));
+  const objects = [...simple, ...relations].sort((a, b) => place(a) - place(b));
+
+  // What a call makes for a table has no source: trigger functions of tracked tables.
   const rooms = new Map(
     sources
       .filter(({ path }) => path.startsWith("sql/functions/"))
       .map(({ path }) => [basename(path, ".sql"), dirname(path).slice("sql/".length)]),
   );
-  // What a call makes for a table has no source: trigger functions of tracked tables.
-  const functions = routines.rows.flatMap((row) => {
-    const section = rooms.get(row.name.split(".").at(-1) ?? "");
-    return section === undefined ? [] : [{ section, text: routineText(row) }];
-  });
-  return [...entries.map(({ section, text }) => ({ section, text })), ...functions];
-}
-
-function simpleText({ text, detail, comment }: Simple): string {
-  const line = short([text, detail ?? ""].join(" ").trim());
-  return comment === null ? line : `${line}  -- ${comment}`;
-}
-
-function relationText(row: Relation): string {
-  const details = [
-    [...row.keys, ...row.checks].join("; "),
-    row.indexes.join("; "),
-    ...row.triggers,
-    ...row.policies,
-    [...(row.rowSecurity ? ["row level security"] : []), ...row.grants].join("; "),
-  ];
   return [
-    ...remark(row.comment, ""),
-    short(`${row.section.slice(0, -1)} ${row.name}${row.partitioned ?? ""}`),
-    ...(row.query === null ? columnLines(row.columns) : wrap(short(`as ${row.query}`), "    ")),
-    ...details.filter((line) => line !== "").flatMap((line) => wrap(short(line), "    ")),
+    ...objects.map((row) => ({ section: row.section, text: objectText(row) })),
+    ...functions.flatMap((row) => {
+      const section = rooms.get(row.name.split(".").at(-1) ?? "");
+      return section === undefined ? [] : [{ section, text: functionText(row) }];
+    }),
+  ];
+}
+
+function objectText({ text, comment, columns, details }: MapRow): string {
+  if (details === undefined) return `${short(text)}${comment === null ? "" : `  -- ${comment}`}`;
+  const own = details.filter((line) => line !== null && line !== "");
+  return [
+    ...remark(comment, ""),
+    ...wrap(short(text)),
+    ...columnLines(columns ?? []),
+    ...own.flatMap((line) => wrap(short(line), "    ")),
   ].join("\n");
 }
 
@@ -221,31 +152,23 @@ function relationText(row: Relation): string {
 const COMMENTS_AT = 52;
 
 /** One line a column, its comment behind it. */
-function columnLines(columns: readonly Column[]): string[] {
-  const cells = columns.map(({ type, ...column }) => ({ ...column, type: short(type) }));
+function columnLines(columns: NonNullable<MapRow["columns"]>): string[] {
+  const cells = columns.map((column) => ({ ...column, type: short(column.type) }));
   const widest = (of: "name" | "type") => Math.max(...cells.map((cell) => cell[of].length));
-  return cells.map(({ name, type, required, value, comment }) => {
-    const rest = [required ? "not null" : "", value === null ? "" : short(value)].join(" ").trim();
-    const line = `    ${name.padEnd(widest("name"))}  ${type.padEnd(widest("type"))}  ${rest}`;
-    return comment === null ? line.trimEnd() : `${`${line}  `.padEnd(COMMENTS_AT)}-- ${comment}`;
+  return cells.map(({ name, type, rest, comment }) => {
+    const start = `    ${name.padEnd(widest("name"))}  ${type.padEnd(widest("type"))}`;
+    const line = `${start}  ${short(rest)}`.trimEnd();
+    return comment === null ? line : `${`${line}  `.padEnd(COMMENTS_AT)}-- ${comment}`;
   });
 }
 
 /** Of a private function a reader wants to know that it is there, and its first sentence. */
-function routineText(row: Routine): string {
-  const isPrivate = /\._/.test(row.name);
-  const comment = isPrivate ? row.comment?.replace(/\. [\s\S]*/, ".") : row.comment;
-  const line = [
-    short(`${row.name}(${row.arguments}) returns ${row.result}`),
-    row.definer ? `security definer${row.owner === null ? "" : ` as ${row.owner}`}` : "",
-    ...row.settings.map((setting) => `set ${setting}`),
-    row.roles.length > 0 && !isPrivate ? `for ${row.roles.join(", ")}` : "",
-  ]
-    .filter((part) => part !== "")
-    .join("; ");
-  const whole = `${line}  -- ${comment}`;
+function functionText({ name, text, comment }: MapRow): string {
+  const isPrivate = name.includes("._");
+  const told = isPrivate ? (comment ?? "").replace(/\. [\s\S]*/, ".") : comment;
+  const whole = `${short(text)}  -- ${told}`;
   if (isPrivate && whole.length <= WIDTH) return whole;
-  return [...wrap(line), ...remark(comment ?? null)].join("\n");
+  return [...wrap(short(text)), ...remark(told)].join("\n");
 }
 
 /** A comment as lines; nothing where there is none. */
