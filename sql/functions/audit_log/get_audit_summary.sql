@@ -5,8 +5,7 @@ create or replace function public.get_audit_summary(
     p_to_date         timestamptz default null
 )
     returns table (bucket text, entries bigint)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
