@@ -4,15 +4,18 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // What a condition that comes true may take on a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     include: [
       "tests/unit/writer/**/*.test.ts",
       "tests/unit/scrub.test.ts",
       "tests/integration/spool.test.ts",
       "tests/integration/writer.test.ts",
+      "tests/integration/writer_columns.test.ts",
       "tests/integration/writer_spool.test.ts",
     ],
     globalSetup: "tests/harness/setup.ts",
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     coverage: {
       include: ["src/writer/**"],
@@ -22,12 +25,13 @@ export default defineConfig({
         lines: 95,
         functions: 90,
         branches: 90,
-        // Where failures are told apart and told.
-        "src/writer/{availability,classify,failure_line,ring_buffer,stderr,transports,writer}.ts": {
-          lines: 100,
-          functions: 90,
-          branches: 95,
-        },
+        // What happens to an event, and where failures are told apart and told.
+        "src/writer/{availability,batches,classify,deliver,disk,failure_line,failures,flusher,items,options,ring_buffer,sqlstate,stderr,tell,transports,within_transaction,writer}.ts":
+          {
+            lines: 100,
+            functions: 90,
+            branches: 95,
+          },
       },
     },
   },

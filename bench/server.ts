@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { startCluster } from "../src/cluster.js";
-import { migrate } from "../src/migrate.js";
+import { startCluster } from "../src/cluster/cluster.js";
+import { migrate } from "../src/database/migrate.js";
 
 /** What differs from Postgres' own defaults. Durability does not. */
 export const SETTINGS = {

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { devNull } from "node:os";
 import { performance } from "node:perf_hooks";
 import pg from "pg";
-import { freePort } from "../src/cluster.js";
+import { freePort } from "../src/cluster/cluster.js";
 import type { AuditEvent, AuditWriter } from "../src/index.js";
 import { insertJsonStatement, insertJsonValues, insertStatement, insertValues } from "./entries.js";
 import { interleave, median, quantile, ratios } from "./measure.js";

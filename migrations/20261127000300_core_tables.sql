@@ -4,10 +4,15 @@ set role pgtrail_owner;
 
 create or replace function pgtrail._greatest_id()
     returns uuid
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
+end;
+$$;
 
 revoke all on function pgtrail._greatest_id() from public, anon;
 grant execute on function pgtrail._greatest_id() to authenticated, service_role, pgtrail_auditor;
@@ -15,10 +20,15 @@ comment on function pgtrail._greatest_id() is 'Returns the UUID that lies behind
 
 create or replace function pgtrail._least_id()
     returns uuid
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return '00000000-0000-0000-0000-000000000000'::uuid;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return '00000000-0000-0000-0000-000000000000'::uuid;
+end;
+$$;
 
 revoke all on function pgtrail._least_id() from public, anon;
 grant execute on function pgtrail._least_id() to authenticated, service_role, pgtrail_auditor;
@@ -110,10 +120,15 @@ comment on function pgtrail.event_id(regclass, uuid, timestamptz) is
 
 create or replace function pgtrail.platform_organisation()
     returns uuid
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return '00000000-0000-0000-0000-000000000000'::uuid;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return '00000000-0000-0000-0000-000000000000'::uuid;
+end;
+$$;
 
 revoke all on function pgtrail.platform_organisation() from public, anon;
 grant execute on function pgtrail.platform_organisation() to authenticated, service_role, pgtrail_auditor;

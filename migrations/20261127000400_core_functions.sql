@@ -18,10 +18,6 @@ declare
         'case when entry.%1$I between ''0001-01-01'' and ''9999-12-31'' '
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
-    c_derived_salt constant text :=
-        'coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(%1$L, ''UTF8'')), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %2$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L))';
     c_erasable constant text :=
         'case when entry.%1$I is not null then jsonb_build_object('
         '''value'', entry.%1$I::text, ''salt'', encode(%3$s, ''hex'')) '
@@ -48,7 +44,7 @@ begin
                     when type.oid is null then 'null'
                     when part.column_name = any (v_format.erasable) then format(
                         c_erasable, part.column_name, v_format.trail_name,
-                        format(c_derived_salt, part.column_name, v_format.trail_name))
+                        pgtrail._kept_salt_expression(v_format.trail_name, part.column_name))
                     when part.column_name = any (v_format.digested) then format(c_digested, part.column_name)
                     when coalesce(nullif(type.typbasetype, 0), type.oid) in
                         ('timestamptz'::regtype, 'timestamp'::regtype) then format(c_time, part.column_name)
@@ -100,14 +96,10 @@ begin
         where kept.trail_name = _is_archived.trail_name
             and kept.month = _is_archived.month
             and kept.entries = v_entries
-            and not exists (
-                select
-                from pgtrail.erasure as erasure
-                where erasure.trail_name = kept.trail_name
-                    and erasure.commitment is not null
-                    and erasure.erased_at >= kept.archived_at
-                    and erasure.entry_id >= pgtrail.uuid7_floor(kept.month::timestamptz)
-                    and erasure.entry_id < pgtrail.uuid7_floor(kept.month + interval '1 month'))
+            and not pgtrail.has_erasures_since(
+                (select registered.relation from pgtrail.trail as registered
+                    where registered.trail_name = kept.trail_name),
+                kept.month, kept.archived_at)
     );
 end;
 $$;
@@ -193,8 +185,35 @@ comment on function pgtrail.archivable_months() is
     'Returns the months of trails that retention may drop as a whole and that are not archived, with how many entries '
     'the log has of each. Months without entries are none of them.';
 
--- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were
--- purged. The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
+create or replace function pgtrail.archive_digest(trail regclass, month date)
+    returns bytea
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(archive_digest.trail);
+begin
+    perform pgtrail._require_month(archive_digest.month);
+    return (
+        select kept.sha256
+        from pgtrail.archive as kept
+        where kept.trail_name = v_trail_name
+            and kept.month = archive_digest.month
+            and pgtrail._is_archived(kept.trail_name, kept.month)
+    );
+end;
+$$;
+
+revoke all on function pgtrail.archive_digest(regclass, date) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_digest(regclass, date) to pgtrail_auditor;
+comment on function pgtrail.archive_digest(regclass, date) is
+    'Returns the SHA-256 of the file that a trail''s month (UTC, named by its first day) was archived in; null when '
+    'it was not, or is not any more as it was then. Raises 22023.';
+
+-- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were purged.
+-- The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
 -- joined as a whole, never entry by entry, whatever the planner makes of tables that it has no statistics of.
 create or replace function pgtrail.archive_entries(
     trail       regclass,
@@ -222,7 +241,8 @@ declare
     v_trail text := pgtrail.trail_name(archive_entries.trail);
     v_first_id uuid;
     v_end_id uuid;
-    v_batch record;
+    v_part record;
+    v_batch pgtrail.batch;
     v_left int := archive_entries.max_entries;
     v_found int;
 begin
@@ -241,8 +261,8 @@ begin
     v_first_id := pgtrail.uuid7_floor(archive_entries.month::timestamptz);
     v_end_id := pgtrail.uuid7_floor(archive_entries.month + interval '1 month');
 
-    for v_batch in
-        select batch.*, content.version
+    for v_part in
+        select batch, content.version
         from pgtrail.batch_content as content
         join pgtrail.batch as batch on batch.log_id = content.log_id and batch.first_leaf = content.first_leaf
         where content.log_id = 1
@@ -252,14 +272,12 @@ begin
             and batch.first_leaf + batch.entries - 1 > archive_entries.after_leaf
         order by batch.first_leaf
     loop
+        v_batch := v_part.batch;
         return query execute array_to_string(array[
             format(
                 $query$
                 with leaf as materialized (
-                    select place.leaf_index, substr(tile.hashes, ((place.leaf_index & 255) * 32 + 1)::int, 32) as hash
-                    from generate_series($5, $6) as place (leaf_index)
-                    join pgtrail.tile as tile
-                        on tile.log_id = 1 and tile.level = 0 and tile.tile_index = place.leaf_index >> 8
+                    select own.leaf_index, own.hash from pgtrail._leaves($5, ($6 - $5 + 1)::int) as own
                 )
                 select leaf.leaf_index, entry."pgtrail bytes", %1$s
                 from (
@@ -289,12 +307,11 @@ begin
                 order by leaf.leaf_index
                 limit $8
                 $query$,
-                pgtrail._archive_row_expression(v_trail, v_batch.version),
+                pgtrail._archive_row_expression(v_trail, v_part.version),
                 pgtrail._entries_query(
-                    v_trail, 'row.*', v_batch.from_trail_name, v_batch.from_entry_id,
-                    v_batch.to_trail_name, v_batch.to_entry_id, v_first_id, v_end_id),
+                    v_trail, 'row.*', pgtrail._batch_start(v_batch), pgtrail._batch_end(v_batch), v_first_id, v_end_id),
                 archive_entries.trail, v_trail, v_first_id,
-                pgtrail._entry_expression(v_trail, v_batch.version), v_end_id)
+                pgtrail._entry_expression(v_trail, v_part.version), v_end_id)
         ], '')
         using v_batch.era, v_batch.from_tx_id, v_batch.to_tx_id, null::bigint,
             v_batch.first_leaf, v_batch.first_leaf + v_batch.entries - 1, archive_entries.after_leaf, v_left;
@@ -313,6 +330,70 @@ comment on function pgtrail.archive_entries(regclass, date, bigint, int) is
     'log: leaf, the bytes whose hash the leaf is, and the columns in readable form, {"value", "salt"} of those that '
     'the entry has hashed. Entries that are not as they were sealed are left out: fewer than the log''s count means '
     'that pgtrail.verify() has something to tell. Raises 22023.';
+
+create or replace function pgtrail.archive_header(trail regclass, month date)
+    returns table (origin text, time_column name, columns jsonb)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(archive_header.trail);
+begin
+    perform pgtrail._require_month(archive_header.month);
+    return query
+    select head.origin, registered.time_column, (
+        select jsonb_object_agg(format.trail_name || '/' || format.version, format.columns order by format.version)
+        from pgtrail.entry_format as format
+        where format.trail_name = registered.trail_name
+            and format.version in (
+                select content.version
+                from pgtrail.batch_content as content
+                where content.trail_name = format.trail_name and content.month = archive_header.month)
+    )
+    from pgtrail.log as head
+    cross join pgtrail.trail as registered
+    where head.log_id = 1 and registered.trail_name = v_trail_name;
+end;
+$$;
+
+revoke all on function pgtrail.archive_header(regclass, date) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_header(regclass, date) to pgtrail_auditor;
+comment on function pgtrail.archive_header(regclass, date) is
+    'Returns what the header of an archive of a trail''s month (UTC, named by its first day) says: the origin of the '
+    'log, the column with the time of the event, and the columns of the entries by format, {"<trail>/<version>": '
+    '[...]}. Raises 22023.';
+
+create or replace function pgtrail.has_erasures_since(trail regclass, month date, since timestamptz)
+    returns boolean
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(has_erasures_since.trail);
+begin
+    perform pgtrail._require_month(has_erasures_since.month);
+    return exists (
+        select
+        from pgtrail.erasure as erasure
+        where erasure.trail_name = v_trail_name
+            and erasure.commitment is not null
+            and erasure.erased_at >= has_erasures_since.since
+            and erasure.entry_id >= pgtrail.uuid7_floor(has_erasures_since.month::timestamptz)
+            and erasure.entry_id < pgtrail.uuid7_floor(has_erasures_since.month + interval '1 month'));
+end;
+$$;
+
+revoke all on function pgtrail.has_erasures_since(regclass, date, timestamptz)
+    from public, anon, authenticated, service_role;
+grant execute on function pgtrail.has_erasures_since(regclass, date, timestamptz) to pgtrail_auditor;
+comment on function pgtrail.has_erasures_since(regclass, date, timestamptz) is
+    'Tells whether something of a trail''s month (UTC, named by its first day) was erased at or after a time. Raises '
+    '22023.';
 
 create or replace function pgtrail.record_archive(
     trail     regclass,
@@ -381,6 +462,33 @@ comment on function pgtrail.record_archive(regclass, date, bigint, bigint, bytea
     'Notes that a trail''s month was archived in a file, which was verified against the tree of tree_size: from then '
     'on retention may drop the month. sha256 is the digest of the file. Once more takes the place of the first. '
     'Audited, so that the log has the digest. Raises 22023, also when entries is not what the log has.';
+
+create or replace function pgtrail.sealed_entries(month date)
+    returns table (trail_name text, entries bigint)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pgtrail._require_month(sealed_entries.month);
+    return query
+    select counted.trail_name, counted.entries
+    from (
+        select registered.trail_name,
+            pgtrail._sealed_entry_count(registered.trail_name, sealed_entries.month) as entries
+        from pgtrail.trail as registered
+    ) as counted
+    where counted.entries > 0
+    order by counted.trail_name;
+end;
+$$;
+
+revoke all on function pgtrail.sealed_entries(date) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.sealed_entries(date) to pgtrail_auditor;
+comment on function pgtrail.sealed_entries(date) is
+    'Returns how many entries the log has of a month (UTC, named by its first day), by trail, without those that a '
+    'retention policy removed. Raises 22023.';
 
 create or replace function pgtrail._attach_capture(tracked pgtrail.tracked_table)
     returns void
@@ -1139,7 +1247,8 @@ declare
 begin
     select jsonb_object_agg(part.column_name, (
         select jsonb_object_agg(side.name, case
-            when octet_length(side.value::text) <= 200 then side.value else pgtrail._shortened_value(side.value #>> '{}') end)
+            when octet_length(side.value::text) <= 200 then side.value
+            else pgtrail._shortened_value(side.value #>> '{}') end)
         from jsonb_each(part.sides) as side (name, value)))
     into v_changes
     from jsonb_each(_shortened_changes.changes) as part (column_name, sides);
@@ -1198,7 +1307,8 @@ begin
                 else pgtrail._shortened_value('\x' || encode(%1$s, 'hex')) end$expression$,
             _value_expression.value)
         else format(
-            'case when octet_length(%1$s::text) <= 8192 then to_jsonb(%1$s) else pgtrail._shortened_value(%1$s::text) end',
+            'case when octet_length(%1$s::text) <= 8192 then to_jsonb(%1$s) '
+            'else pgtrail._shortened_value(%1$s::text) end',
             _value_expression.value)
     end;
 end;
@@ -1479,6 +1589,10 @@ begin
         raise exception '% cannot be tracked', coalesce(track.target::text, 'null')
             using errcode = 'invalid_parameter_value',
                   hint = 'Tables can, partitioned or not: no views, temporary tables, trails, or tables of pgtrail.';
+    elsif to_regclass('public.audit_log') is null then
+        raise exception 'changes are captured into audit_log, which is not installed'
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Apply the migrations of the layer audit_log first.';
     elsif v_class.oid is null then
         raise exception 'target is required'
             using errcode = 'invalid_parameter_value', hint = 'Name a table.';
@@ -1532,7 +1646,7 @@ comment on function pgtrail.track(regclass, name, name[], name[], text, text) is
     '"new"}} of what changed. organisation_column (uuid) names the tenant. Columns in exclude are not captured, of '
     'those in redact only that they changed. level is how its triggers run: after each statement, or, for partitions '
     'and tables that logical replication writes to, after each row. Calling it again changes the choice. For a role '
-    'that owns the table and may act as pgtrail_owner. Raises 22023.';
+    'that owns the table and may act as pgtrail_owner. Raises 22023, 55000 (audit_log is not installed).';
 
 -- Invoker: only who owns a table may take its triggers away.
 create or replace function pgtrail.untrack(target regclass)
@@ -1614,19 +1728,91 @@ comment on function pgtrail.watch_tracked_tables() is
     'Has pgtrail.refresh_tracking() called after each ALTER TABLE of a tracked table, by an event trigger. For a role '
     'that may create one. Raises 42501.';
 
+create or replace function pgtrail._batch_end(batch pgtrail.batch)
+    returns pgtrail.log_position
+    language plpgsql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(
+        (_batch_end.batch).to_tx_id, (_batch_end.batch).to_trail_name,
+        (_batch_end.batch).to_entry_id)::pgtrail.log_position;
+end;
+$$;
+
+revoke all on function pgtrail._batch_end(pgtrail.batch)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_end(pgtrail.batch) is
+    'Returns the position up to which the entries of a batch lie, its own included.';
+
+create or replace function pgtrail._batch_start(batch pgtrail.batch)
+    returns pgtrail.log_position
+    language plpgsql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(
+        (_batch_start.batch).from_tx_id, (_batch_start.batch).from_trail_name,
+        (_batch_start.batch).from_entry_id)::pgtrail.log_position;
+end;
+$$;
+
+revoke all on function pgtrail._batch_start(pgtrail.batch)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_start(pgtrail.batch) is
+    'Returns the position behind which the entries of a batch lie.';
+
+create or replace function pgtrail._commitment_expression(salt text, value text)
+    returns text
+    language plpgsql
+    immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        'sha256(%s || convert_to(%s, ''UTF8''))', _commitment_expression.salt, _commitment_expression.value);
+end;
+$$;
+
+revoke all on function pgtrail._commitment_expression(text, text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._commitment_expression(text, text) is
+    'Returns the SQL expression of what the log has of the value of an erasable column, sha256(salt of the column || '
+    'UTF-8 value), from expressions of both. Of a digested column the salt is empty.';
+
+create or replace function pgtrail._derived_salt_expression(row_salt text, column_name name)
+    returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set bytea_output = 'hex'
+as $$
+begin
+    return format(
+        'sha256(uuid_send(%s) || %L::bytea)',
+        _derived_salt_expression.row_salt, convert_to(_derived_salt_expression.column_name, 'UTF8'));
+end;
+$$;
+
+revoke all on function pgtrail._derived_salt_expression(text, name)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._derived_salt_expression(text, name) is
+    'Returns the SQL expression of the salt of one erasable column of an entry, sha256(salt of the row || UTF-8 name '
+    'of the column), from the expression of the salt of the row.';
+
 -- Settings that render values are pinned here, where every encoding takes place. Those of the planner make it read the
 -- index on (tx_id, id) of each partition in order and stop at the limit, however large a transaction is.
 create or replace function pgtrail._encoded_entries(
-    era             smallint,
-    from_tx_id      xid8,
-    from_trail_name text,
-    from_entry_id   uuid,
-    to_tx_id        xid8,
-    to_trail_name   text,
-    to_entry_id     uuid,
-    max_entries     int default null,
-    first_leaf      bigint default null,
-    of_trails       text[] default null
+    era         smallint,
+    behind      pgtrail.log_position,
+    up_to       pgtrail.log_position,
+    max_entries int default null,
+    first_leaf  bigint default null,
+    of_trails   text[] default null
 )
     returns table (
         tx_id           xid8,
@@ -1652,28 +1838,23 @@ create or replace function pgtrail._encoded_entries(
     set enable_seqscan = off
 as $$
 declare
-    v_extent record;
+    v_range record;
     v_trail record;
     v_parts text[] := '{}'::text[];
 begin
-    v_extent := pgtrail._occupied_range(
-        _encoded_entries.era, _encoded_entries.from_tx_id, _encoded_entries.from_trail_name, _encoded_entries.from_entry_id,
-        _encoded_entries.to_tx_id, _encoded_entries.to_trail_name, _encoded_entries.to_entry_id, _encoded_entries.max_entries,
-        coalesce(_encoded_entries.of_trails, pgtrail._trails_between(_encoded_entries.from_tx_id, _encoded_entries.to_tx_id)));
-    if v_extent.trails = '{}'::text[] then
+    v_range := pgtrail._occupied_range(
+        _encoded_entries.era, _encoded_entries.behind, _encoded_entries.up_to, _encoded_entries.max_entries,
+        coalesce(
+            _encoded_entries.of_trails,
+            pgtrail._trails_between((_encoded_entries.behind).tx_id, (_encoded_entries.up_to).tx_id)));
+    if v_range.trails = '{}'::text[] then
         return;
     end if;
 
     for v_trail in
         select registered.trail_name,
             coalesce(
-                (
-                    select min(content.version)
-                    from pgtrail.batch_content as content
-                    where content.log_id = 1
-                        and content.first_leaf = _encoded_entries.first_leaf
-                        and content.trail_name = registered.trail_name
-                ),
+                pgtrail._sealed_version(_encoded_entries.first_leaf, registered.trail_name),
                 (
                     select max(format.version)
                     from pgtrail.entry_format as format
@@ -1681,7 +1862,7 @@ begin
                 )
             ) as version
         from pgtrail.trail as registered
-        where registered.trail_name = any (v_extent.trails)
+        where registered.trail_name = any (v_range.trails)
         order by registered.trail_name collate "C"
     loop
         v_parts := v_parts || format(
@@ -1695,35 +1876,36 @@ begin
             $query$,
             v_trail.trail_name, v_trail.version, pgtrail._counted_columns_expression(v_trail.trail_name),
             pgtrail._entries_query(
-                v_trail.trail_name, 'row.*', _encoded_entries.from_trail_name, _encoded_entries.from_entry_id,
-                _encoded_entries.to_trail_name, _encoded_entries.to_entry_id, v_extent.first_id, v_extent.last_id),
+                v_trail.trail_name, 'row.*', _encoded_entries.behind, _encoded_entries.up_to,
+                v_range.first_id, v_range.last_id),
             pgtrail._entry_expression(v_trail.trail_name, v_trail.version));
     end loop;
 
     return query execute format(
         'select * from (%s) as entries order by tx_id, trail_name, entry_id limit $4',
         array_to_string(v_parts, ' union all '))
-    using _encoded_entries.era, _encoded_entries.from_tx_id, _encoded_entries.to_tx_id, _encoded_entries.max_entries;
+    using _encoded_entries.era, (_encoded_entries.behind).tx_id, (_encoded_entries.up_to).tx_id,
+        _encoded_entries.max_entries;
 end;
 $$;
 
-revoke all on function pgtrail._encoded_entries(smallint, xid8, text, uuid, xid8, text, uuid, int, bigint, text[])
+revoke all on function pgtrail._encoded_entries(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[])
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._encoded_entries(smallint, xid8, text, uuid, xid8, text, uuid, int, bigint, text[]) is
-    'Returns the entries of an era behind the position from and up to the position to, in the order of the log, with '
+comment on function pgtrail._encoded_entries(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[]) is
+    'Returns the entries of an era behind one position and up to another, in the order of the log, with '
     'their leaf hashes (RFC 6962: sha256(0x00 || entry); null when the entry is longer than 65,535 bytes) and what '
     'they are counted by. first_leaf names a batch whose entry formats to use instead of the newest; of_trails are '
     'those that have entries there, when that is known.';
 
 create or replace function pgtrail._entries_query(
-    trail_name      text,
-    columns         text,
-    from_trail_name text,
-    from_entry_id   uuid,
-    to_trail_name   text,
-    to_entry_id     uuid,
-    first_id        uuid default '00000000-0000-0000-0000-000000000000',
-    last_id         uuid default 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+    trail_name text,
+    columns    text,
+    behind     pgtrail.log_position,
+    up_to      pgtrail.log_position,
+    first_id   uuid default pgtrail._least_id(),
+    last_id    uuid default pgtrail._greatest_id()
 )
     returns text
     language plpgsql
@@ -1741,22 +1923,16 @@ begin
     where registered.trail_name = _entries_query.trail_name;
 
     -- Within the transaction of a position, trails come one after the other.
-    select
-        case
-            when _entries_query.trail_name collate "C" > _entries_query.from_trail_name then bound.least_id
-            when _entries_query.trail_name = _entries_query.from_trail_name then _entries_query.from_entry_id
-            else bound.greatest_id
-        end,
-        case
-            when _entries_query.trail_name collate "C" < _entries_query.to_trail_name then bound.greatest_id
-            when _entries_query.trail_name = _entries_query.to_trail_name then _entries_query.to_entry_id
-            else bound.least_id
-        end
-    into v_from_id, v_to_id
-    from (values (
-        '00000000-0000-0000-0000-000000000000'::uuid,
-        'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
-    )) as bound (least_id, greatest_id);
+    v_from_id := case
+        when _entries_query.trail_name collate "C" > (_entries_query.behind).trail_name then pgtrail._least_id()
+        when _entries_query.trail_name = (_entries_query.behind).trail_name then (_entries_query.behind).entry_id
+        else pgtrail._greatest_id()
+    end;
+    v_to_id := case
+        when _entries_query.trail_name collate "C" < (_entries_query.up_to).trail_name then pgtrail._greatest_id()
+        when _entries_query.trail_name = (_entries_query.up_to).trail_name then (_entries_query.up_to).entry_id
+        else pgtrail._least_id()
+    end;
 
     -- Hardly any trail has exceptions, and to look for those of each entry costs a tenth of sealing it.
     if exists (select from pgtrail.unsealable_entry as listed where listed.trail_name = _entries_query.trail_name) then
@@ -1789,11 +1965,13 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entries_query(text, text, text, uuid, text, uuid, uuid, uuid)
+revoke all on function pgtrail._entries_query(
+    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid)
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entries_query(text, text, text, uuid, text, uuid, uuid, uuid) is
-    'Returns the query of the columns (of "row") of a trail''s entries that are in the log, or would be, behind the '
-    'position from and up to the position to, in the order of the log. Parameters: $1 era, $2 and $3 the '
+comment on function pgtrail._entries_query(
+    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid) is
+    'Returns the query of the columns (of "row") of a trail''s entries that are in the log, or would be, behind one '
+    'position and up to another, in the order of the log. Parameters: $1 era, $2 and $3 the '
     'transactions of the positions, $4 how many at most. Only ids from first_id to last_id are looked at.';
 
 create or replace function pgtrail._entry_bytes(trail_name text, entry_id uuid, version smallint)
@@ -1813,7 +1991,11 @@ begin
     execute format(
         'select %s from %s as entry where entry.id = $1',
         pgtrail._entry_expression(_entry_bytes.trail_name, _entry_bytes.version),
-        (select registered.relation from pgtrail.trail as registered where registered.trail_name = _entry_bytes.trail_name))
+        (
+            select registered.relation
+            from pgtrail.trail as registered
+            where registered.trail_name = _entry_bytes.trail_name
+        ))
     into v_entry
     using _entry_bytes.entry_id;
     return v_entry;
@@ -1838,18 +2020,7 @@ declare
     v_format pgtrail.entry_format;
     v_relation regclass;
     v_values text;
-    v_commitment text :=
-        'encode(case when entry.%1$I is not null '
-        'then sha256(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea) || convert_to(entry.%1$I::text, ''UTF8'')) '
-        'end, ''hex'')';
-    c_commitment_or_kept constant text :=
-        'encode(case when entry.%1$I is not null '
-        'then sha256(coalesce(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L)) || convert_to(entry.%1$I::text, ''UTF8'')) '
-        'when entry.erasure_salt is null then (select erasure.commitment from pgtrail.erasure as erasure '
-        'where erasure.trail_name = %3$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
-        'end, ''hex'')';
+    v_was_erased boolean;
 begin
     select format.* into strict v_format
     from pgtrail.entry_format as format
@@ -1859,19 +2030,17 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _entry_expression.trail_name;
 
-    -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
-    if exists (select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name) then
-        v_commitment := c_commitment_or_kept;
-    end if;
+    v_was_erased := exists (
+        select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name);
 
     select string_agg(
             case
                 when type.oid is null then 'null'
                 when part.column_name = any (v_format.erasable)
-                    then format(
-                        v_commitment, part.column_name, convert_to(part.column_name, 'UTF8'), v_format.trail_name)
+                    then pgtrail._erasable_expression(v_format.trail_name, part.column_name, v_was_erased)
                 when part.column_name = any (v_format.digested)
-                    then format('encode(sha256(convert_to(entry.%I::text, ''UTF8'')), ''hex'')', part.column_name)
+                    then format('encode(%s, ''hex'')', pgtrail._commitment_expression(
+                        '''''::bytea', format('entry.%I::text', part.column_name)))
                 when coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype)
                     then format('(extract(epoch from entry.%I) * 1000000)::bigint', part.column_name)
                 when coalesce(nullif(type.typbasetype, 0), type.oid) = 'bytea'::regtype
@@ -1900,21 +2069,106 @@ comment on function pgtrail._entry_expression(text, smallint) is
     'with <trail>/<version>. Times are microseconds since 1970; erasable columns the hex of sha256(sha256(row salt '
     '|| column name) || value), or what pgtrail.erasure kept of it; digested columns the hex of sha256(value).';
 
--- Asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over every partition
--- that it may have to read, and most of the time all is in one.
+create or replace function pgtrail._era_end()
+    returns pgtrail.log_position
+    language plpgsql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row('18446744073709551615'::xid8, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+end;
+$$;
+
+revoke all on function pgtrail._era_end() from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._era_end() is 'Returns the position behind every entry of an era.';
+
+-- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
+create or replace function pgtrail._erasable_expression(trail_name text, column_name name, was_erased boolean)
+    returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_salt text := pgtrail._derived_salt_expression('entry.erasure_salt', _erasable_expression.column_name);
+    v_value text := format('entry.%I::text', _erasable_expression.column_name);
+    v_kept text := format(
+        'from pgtrail.erasure as erasure where erasure.trail_name = %L and erasure.entry_id = entry.id '
+        'and erasure.column_name = %L', _erasable_expression.trail_name, _erasable_expression.column_name);
+begin
+    return format('encode(%s, ''hex'')', case
+        when not _erasable_expression.was_erased then pgtrail._commitment_expression(v_salt, v_value)
+        else format(
+            'case when %1$s is not null then %2$s '
+            'when entry.erasure_salt is null then (select erasure.commitment %3$s) end',
+            v_value,
+            pgtrail._commitment_expression(
+                pgtrail._kept_salt_expression(
+                    _erasable_expression.trail_name, _erasable_expression.column_name), v_value),
+            v_kept)
+    end);
+end;
+$$;
+
+revoke all on function pgtrail._erasable_expression(text, name, boolean)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._erasable_expression(text, name, boolean) is
+    'Returns the SQL expression of an erasable column in the entry of the row "entry": the commitment to its value in '
+    'hex, or, where the trail was_erased, what pgtrail.erasure kept.';
+
+create or replace function pgtrail._head_position(head pgtrail.log)
+    returns pgtrail.log_position
+    language plpgsql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(
+        (_head_position.head).tx_id, (_head_position.head).trail_name,
+        (_head_position.head).entry_id)::pgtrail.log_position;
+end;
+$$;
+
+revoke all on function pgtrail._head_position(pgtrail.log)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._head_position(pgtrail.log) is
+    'Returns the position up to which the entries of the era are sealed.';
+
+create or replace function pgtrail._kept_salt_expression(trail_name text, column_name name)
+    returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        'coalesce(%s, (select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %L '
+        'and erasure.entry_id = entry.id and erasure.column_name = %L))',
+        pgtrail._derived_salt_expression('entry.erasure_salt', _kept_salt_expression.column_name),
+        _kept_salt_expression.trail_name, _kept_salt_expression.column_name);
+end;
+$$;
+
+revoke all on function pgtrail._kept_salt_expression(text, name)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._kept_salt_expression(text, name) is
+    'Returns the SQL expression of the salt of an erasable column of the row "entry", also when another column of it '
+    'was erased.';
+
+-- Asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over every
+-- partition that it may have to read, and most of the time all is in one.
 create or replace function pgtrail._occupied_range(
-    era             smallint,
-    from_tx_id      xid8,
-    from_trail_name text,
-    from_entry_id   uuid,
-    to_tx_id        xid8,
-    to_trail_name   text,
-    to_entry_id     uuid,
-    max_entries     int,
-    of_trails       text[],
-    out trails      text[],
-    out first_id    uuid,
-    out last_id     uuid
+    era          smallint,
+    behind       pgtrail.log_position,
+    up_to        pgtrail.log_position,
+    max_entries  int,
+    of_trails    text[],
+    out trails   text[],
+    out first_id uuid,
+    out last_id  uuid
 )
     language plpgsql
     stable
@@ -1933,9 +2187,7 @@ begin
             'select %L as trail_name, min(id::text collate "C") as first_id, max(id::text collate "C") as last_id '
             'from (%s) as entry having count(*) > 0',
             v_trail_name,
-            pgtrail._entries_query(
-                v_trail_name, 'row.id', _occupied_range.from_trail_name, _occupied_range.from_entry_id,
-                _occupied_range.to_trail_name, _occupied_range.to_entry_id));
+            pgtrail._entries_query(v_trail_name, 'row.id', _occupied_range.behind, _occupied_range.up_to));
     end loop;
     if v_parts = '{}'::text[] then
         trails := '{}'::text[];
@@ -1948,15 +2200,56 @@ begin
         'from (%s) as part',
         array_to_string(v_parts, ' union all '))
     into trails, first_id, last_id
-    using _occupied_range.era, _occupied_range.from_tx_id, _occupied_range.to_tx_id, _occupied_range.max_entries;
+    using _occupied_range.era, (_occupied_range.behind).tx_id, (_occupied_range.up_to).tx_id,
+        _occupied_range.max_entries;
 end;
 $$;
 
-revoke all on function pgtrail._occupied_range(smallint, xid8, text, uuid, xid8, text, uuid, int, text[])
+revoke all on function pgtrail._occupied_range(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, text[])
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._occupied_range(smallint, xid8, text, uuid, xid8, text, uuid, int, text[]) is
-    'Returns the trails of of_trails that have entries behind the position from and up to the position to, and the '
+comment on function pgtrail._occupied_range(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, text[]) is
+    'Returns the trails of of_trails that have entries behind one position and up to another, and the '
     'least and the greatest of the ids of the first max_entries of each.';
+
+create or replace function pgtrail._position_before(tx_id xid8)
+    returns pgtrail.log_position
+    language plpgsql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(_position_before.tx_id, ''::text collate "C", pgtrail._least_id())::pgtrail.log_position;
+end;
+$$;
+
+revoke all on function pgtrail._position_before(xid8) from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._position_before(xid8) is
+    'Returns the position before all entries of a transaction: where the log stands when all before it is sealed.';
+
+create or replace function pgtrail._sealed_version(first_leaf bigint, trail_name text)
+    returns smallint
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select min(content.version)
+        from pgtrail.batch_content as content
+        where content.log_id = 1
+            and content.first_leaf = _sealed_version.first_leaf
+            and content.trail_name = _sealed_version.trail_name
+    );
+end;
+$$;
+
+revoke all on function pgtrail._sealed_version(bigint, text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._sealed_version(bigint, text) is
+    'Returns the version of the entry format in which a batch has the entries of a trail; null when it has none.';
 
 -- The cheapest question to plan, and to answer: most trails have nothing there most of the time.
 create or replace function pgtrail._trails_between(from_tx_id xid8, to_tx_id xid8)
@@ -2006,10 +2299,9 @@ begin
         'entry.era = %s and (entry.tx_id, entry.id) > (%L::xid8, %L::uuid)',
         v_log.era, v_log.tx_id,
         case
-            when _unsealed_condition.trail_name collate "C" > v_log.trail_name
-                then '00000000-0000-0000-0000-000000000000'::uuid
+            when _unsealed_condition.trail_name collate "C" > v_log.trail_name then pgtrail._least_id()
             when _unsealed_condition.trail_name = v_log.trail_name then v_log.entry_id
-            else 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
+            else pgtrail._greatest_id()
         end);
     -- As values: the caller who runs the query may not read the table.
     select array_agg(listed.entry_id) into v_aside
@@ -2022,7 +2314,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealed_condition(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._unsealed_condition(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._unsealed_condition(text) is
     'Returns the condition, as SQL over the row "entry" of a trail, under which pgtrail.rollup does not have it yet.';
 
@@ -2080,6 +2373,7 @@ declare
     v_column name;
     v_value text;
     v_derived bytea;
+    v_commitment bytea;
     v_erases boolean;
 begin
     select registered.* into v_trail
@@ -2134,8 +2428,9 @@ begin
         using erase.id;
         continue when v_value is null;
 
+        execute 'select ' || pgtrail._derived_salt_expression('$1', v_column) into v_derived using v_salt;
         v_derived := coalesce(
-            sha256(uuid_send(v_salt) || convert_to(v_column, 'UTF8')),
+            v_derived,
             (
                 select kept.salt
                 from pgtrail.erasure as kept
@@ -2143,10 +2438,11 @@ begin
                     and kept.entry_id = erase.id
                     and kept.column_name = v_column
             ));
+        execute 'select ' || pgtrail._commitment_expression('$1', '$2') into v_commitment using v_derived, v_value;
         insert into pgtrail.erasure as kept (trail_name, entry_id, column_name, commitment, salt, reason)
         values (
             v_trail.trail_name, erase.id, v_column,
-            case when v_column = any (erase.columns) then sha256(v_derived || convert_to(v_value, 'UTF8')) end,
+            case when v_column = any (erase.columns) then v_commitment end,
             case when v_column <> all (erase.columns) then v_derived end,
             case when v_column = any (erase.columns) then erase.reason end)
         on conflict on constraint erasure_pkey do update
@@ -2170,6 +2466,614 @@ comment on function pgtrail.erase(regclass, uuid, name[], text) is
     'needs is kept in pgtrail.erasure. Audited, with the reason; nothing happens when there is nothing to erase. '
     'Raises 22023 (no trail, columns that are not erasable, no reason), PT404 (no such entry), TR004 (under a legal '
     'hold).';
+
+create or replace function pgtrail._alert_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_found bigint;
+begin
+    check_name := 'alerts';
+    select count(*) into v_found
+    from pgtrail.alert as alert
+    where alert.severity = 'critical' and alert.resolved_at is null;
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format('%s critical alerts are open', v_found);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._alert_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._alert_health() to pgtrail_auditor;
+comment on function pgtrail._alert_health() is
+    'Counts the critical alerts that are open.';
+
+create or replace function pgtrail._failed_write_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_found bigint := (select count(*) from pgtrail.failed_write as failed where failed.replayed_at is null);
+begin
+    check_name := 'failed writes';
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format('%s wait in pgtrail.failed_write for pgtrail.replay_failed_writes()', v_found);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._failed_write_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._failed_write_health() to pgtrail_auditor;
+comment on function pgtrail._failed_write_health() is
+    'Counts the captured changes that could not be recorded.';
+
+create or replace function pgtrail._grant_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_found bigint := (select count(*) from pgtrail._privilege_findings());
+begin
+    check_name := 'grants';
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format('%s privileges on trails or partitions that nobody should have: see pgtrail doctor', v_found);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._grant_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._grant_health() to pgtrail_auditor;
+comment on function pgtrail._grant_health() is
+    'Counts what pgtrail._privilege_findings() finds.';
+
+create or replace function pgtrail._guard_findings()
+    returns table (check_name text, level text, message text, fix text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select 'guards', 'error',
+        format('%s: trigger %s %s', expected.name, expected.guard,
+            case when actual.oid is null then 'is missing' else 'is not enabled always' end),
+        case when actual.oid is null
+            then format('create or replace trigger %I before %s on %s for each %s execute function '
+                        'pgtrail.tg__refuse_change(); ', expected.guard, expected.events, expected.name, expected.level)
+            else '' end
+            || format('alter table %s enable always trigger %I;', expected.name, expected.guard)
+    from (
+        select own.relation, own.name, guard.name as guard, guard.events, guard.level
+        from pgtrail._trail_tables() as own
+        cross join (values
+            ('refuse_change_of_statement', 'update or delete or truncate', 'statement'),
+            ('refuse_change_of_row', 'update or delete', 'row')
+        ) as guard (name, events, level)
+    ) as expected
+    left join pg_catalog.pg_trigger as actual
+        on actual.tgrelid = expected.relation
+        and actual.tgname = expected.guard
+        and actual.tgfoid = 'pgtrail.tg__refuse_change()'::regprocedure
+    where actual.tgenabled is distinct from 'A';
+end;
+$$;
+
+revoke all on function pgtrail._guard_findings() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._guard_findings() to pgtrail_auditor;
+comment on function pgtrail._guard_findings() is
+    'Returns each guard of a trail or partition that is missing, calls another function, or is not enabled always.';
+
+create or replace function pgtrail._guard_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_found bigint := (select count(*) from pgtrail._guard_findings());
+begin
+    check_name := 'guards';
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format(
+        '%s guards of trails or partitions are missing or not enabled always: see pgtrail doctor', v_found);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._guard_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._guard_health() to pgtrail_auditor;
+comment on function pgtrail._guard_health() is
+    'Counts what pgtrail._guard_findings() finds.';
+
+create or replace function pgtrail._job_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_jobs record;
+begin
+    if not exists (
+        select from pg_catalog.pg_namespace as namespace
+        where namespace.nspname = 'cron' and has_schema_privilege(namespace.oid, 'usage')
+    ) then
+        return;
+    end if;
+    -- A role without USAGE on the schema may not even ask for the tables.
+    if (has_table_privilege(to_regclass('cron.job'), 'select')
+        and has_table_privilege(to_regclass('cron.job_run_details'), 'select')) is not true
+    then
+        return;
+    end if;
+
+    execute $query$
+        select count(*) as scheduled,
+            count(*) filter (where latest.status = 'failed') as failed,
+            string_agg(latest.jobname || ' failed', ', ' order by latest.jobname)
+                filter (where latest.status = 'failed') as names
+        from (
+            select distinct on (job.jobid) job.jobname, run.status
+            from cron.job
+            left join cron.job_run_details as run on run.jobid = job.jobid
+            where job.jobname like 'pgtrail\_%'
+            order by job.jobid, run.runid desc
+        ) as latest
+        $query$
+    into v_jobs;
+    if v_jobs.scheduled > 0 then
+        check_name := 'jobs';
+        status := case when v_jobs.failed > 0 then 'critical' else 'ok' end;
+        detail := coalesce(v_jobs.names, format('%s jobs of pg_cron', v_jobs.scheduled));
+        return next;
+    end if;
+end;
+$$;
+
+revoke all on function pgtrail._job_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._job_health() to pgtrail_auditor;
+comment on function pgtrail._job_health() is
+    'Tells how the jobs of pg_cron ended last that this role scheduled; it shows nobody another''s. No row '
+    'without any.';
+
+create or replace function pgtrail._maintenance_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_maintained_at timestamptz := (select head.maintained_at from pgtrail.log as head where head.log_id = 1);
+begin
+    check_name := 'maintenance';
+    status := case
+        when coalesce(v_maintained_at, (select min(registered.registered_at) from pgtrail.trail as registered))
+            < clock_timestamp() - interval '26 hours' then 'critical'
+        else 'ok'
+    end;
+    detail := case
+        when v_maintained_at is null then 'not run yet'
+        else format('last run %s ago', date_trunc('second', clock_timestamp() - v_maintained_at))
+    end;
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._maintenance_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._maintenance_health() to pgtrail_auditor;
+comment on function pgtrail._maintenance_health() is
+    'Tells when maintain() ran last; critical after 26 hours.';
+
+create or replace function pgtrail._membership_findings()
+    returns table (check_name text, level text, message text, fix text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_source record;
+    v_found boolean := false;
+begin
+    check_name := 'membership';
+    level := 'error';
+    for v_source in
+        select distinct class.oid, class.relowner, class.relrowsecurity, class.relforcerowsecurity,
+            class.oid::regclass::text as name
+        from pg_catalog.pg_rewrite as rule
+        join pg_catalog.pg_depend as dependency
+            on dependency.classid = 'pg_rewrite'::regclass
+            and dependency.objid = rule.oid
+            and dependency.refclassid = 'pg_class'::regclass
+        join pg_catalog.pg_class as class on class.oid = dependency.refobjid
+        where rule.ev_class = 'pgtrail.membership'::regclass and dependency.refobjid <> rule.ev_class
+    loop
+        v_found := true;
+        if not has_table_privilege('pgtrail_owner', v_source.oid, 'select') then
+            message := format('pgtrail_owner may not select from %s, which pgtrail.membership reads', v_source.name);
+            fix := format('grant select on %s to pgtrail_owner;', v_source.name);
+            return next;
+        end if;
+        if v_source.relrowsecurity
+            and (v_source.relforcerowsecurity or not pg_has_role('pgtrail_owner', v_source.relowner, 'usage'))
+            and not exists (
+                select
+                from pg_catalog.pg_policy as policy
+                cross join unnest(policy.polroles) as role
+                where policy.polrelid = v_source.oid
+                    and policy.polpermissive
+                    and policy.polcmd in ('r', '*')
+                    and case role when 0 then true else pg_has_role('pgtrail_owner', role, 'usage') end
+                    and pg_get_expr(policy.polqual, policy.polrelid) = 'true')
+        then
+            message := format('row level security hides the rows of %s from pgtrail_owner: the view is empty without '
+                              'an error', v_source.name);
+            fix := format('create policy select_pgtrail on %s for select to pgtrail_owner using (true);',
+                          v_source.name);
+            return next;
+        end if;
+    end loop;
+    if not v_found then
+        message := 'pgtrail.membership reads no table: nobody can read the entries of an organisation';
+        fix := 'create or replace view pgtrail.membership as select user_id::text, organisation_id, role::text '
+               'from <your members table>;';
+        return next;
+    end if;
+end;
+$$;
+
+revoke all on function pgtrail._membership_findings() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._membership_findings() to pgtrail_auditor;
+comment on function pgtrail._membership_findings() is
+    'Returns what keeps pgtrail.membership from having the members of a table.';
+
+create or replace function pgtrail._partition_findings()
+    returns table (check_name text, level text, message text, fix text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+as $$
+begin
+    return query
+    select 'partitions', 'error',
+        format('%s: no partition for %s', registered.relation, to_char(ahead.month, 'YYYY-MM')),
+        format('select pgtrail.ensure_partitions(%L, now(), now() + interval ''13 months'');',
+               registered.relation::text)
+    from pgtrail.trail as registered
+    cross join generate_series(
+        date_trunc('month', now()), date_trunc('month', now()) + interval '2 months', interval '1 month')
+        as ahead (month)
+    where not exists (
+        select from pgtrail._monthly_partitions(registered.relation) as part where part.month = ahead.month)
+    union all
+    select 'partitions', 'error',
+        format('%s has a default partition', registered.relation),
+        format('alter table %s detach partition %s;', registered.relation, partitioned.partdefid::regclass)
+    from pgtrail.trail as registered
+    join pg_catalog.pg_partitioned_table as partitioned on partitioned.partrelid = registered.relation
+    where partitioned.partdefid <> 0;
+end;
+$$;
+
+revoke all on function pgtrail._partition_findings() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._partition_findings() to pgtrail_auditor;
+comment on function pgtrail._partition_findings() is
+    'Returns each of this and the next two months that a trail has no partition for, and each default partition.';
+
+create or replace function pgtrail._partition_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_months bigint;
+begin
+    check_name := 'partitions ahead';
+    select coalesce(min(ahead.months), 0) into v_months
+    from (
+        select count(*) filter (where part.month > now()) as months
+        from pgtrail.trail as registered
+        left join lateral pgtrail._monthly_partitions(registered.relation) as part on true
+        group by registered.trail_name
+    ) as ahead;
+    status := case when v_months < 2 then 'critical' when v_months < 12 then 'warning' else 'ok' end;
+    detail := format('%s months', v_months);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._partition_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._partition_health() to pgtrail_auditor;
+comment on function pgtrail._partition_health() is
+    'Tells for how many months ahead every trail has partitions; critical below 2.';
+
+create or replace function pgtrail._privilege_findings()
+    returns table (check_name text, level text, message text, fix text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select 'privileges', 'error',
+        format('%s: %s has %s', held.name, held.grantee, lower(held.privilege_type)),
+        format('revoke %s on %s from %s;', lower(held.privilege_type), held.name, held.grantee)
+    from (
+        select own.name, own.is_partition, item.privilege_type,
+            case item.grantee when 0 then 'public' else item.grantee::regrole::text end as grantee
+        from pgtrail._trail_tables() as own
+        join pg_catalog.pg_class as class on class.oid = own.relation
+        cross join aclexplode(class.relacl) as item
+        where item.grantee <> class.relowner
+    ) as held
+    where held.is_partition
+        or not (
+            held.privilege_type = 'SELECT'
+                and held.grantee in ('authenticated', 'service_role', 'pgtrail_auditor', 'pgtrail_purger')
+            -- The door of purges and erasures.
+            or held.privilege_type in ('UPDATE', 'DELETE') and held.grantee = 'pgtrail_purger')
+    union all
+    select 'privileges', 'error',
+        format('%s: pgtrail_owner does not own it, %s does', own.name, class.relowner::regrole),
+        format('alter table %s owner to pgtrail_owner;', own.name)
+    from pgtrail._trail_tables() as own
+    join pg_catalog.pg_class as class on class.oid = own.relation
+    where class.relowner <> 'pgtrail_owner'::regrole;
+end;
+$$;
+
+revoke all on function pgtrail._privilege_findings() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._privilege_findings() to pgtrail_auditor;
+comment on function pgtrail._privilege_findings() is
+    'Returns each privilege on a trail or partition that nobody should have, and each that pgtrail_owner does not own.';
+
+create or replace function pgtrail._published_checkpoint_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_log pgtrail.log;
+    v_published pgtrail.published_checkpoint;
+begin
+    check_name := 'published checkpoint';
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
+    select published.* into v_published
+    from pgtrail.published_checkpoint as published
+    where published.log_id = 1 and published.origin = v_log.origin
+    order by published.tree_size desc
+    limit 1;
+    status := case
+        when v_published.tree_size is null then 'warning'
+        when not pgtrail.verify_checkpoint(v_published.tree_size, v_published.root) then 'critical'
+        when v_published.tree_size < v_log.tree_size
+            and v_published.published_at < clock_timestamp() - interval '26 hours' then 'warning'
+        else 'ok'
+    end;
+    detail := case
+        when v_published.tree_size is null then 'none yet: from the first one on the log is evidence'
+        when status = 'critical' then format(
+            'size %s does not fit the log: after a point-in-time recovery call pgtrail.start_new_origin',
+            v_published.tree_size)
+        else format('size %s of %s, %s ago', v_published.tree_size, v_log.tree_size,
+                    date_trunc('second', clock_timestamp() - v_published.published_at))
+    end;
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._published_checkpoint_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._published_checkpoint_health() to pgtrail_auditor;
+comment on function pgtrail._published_checkpoint_health() is
+    'Tells how much of the log was published; critical when the log does not fit it any more.';
+
+-- Three days late: what became due yesterday may wait for somebody who used the partition.
+create or replace function pgtrail._retention_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_finished_at timestamptz := (select max(run.finished_at) from pgtrail.purge_run as run);
+    v_overdue bigint;
+begin
+    check_name := 'retention';
+    if not exists (select from pgtrail.retention_policy as policy where policy.keep is not null) then
+        status := 'ok';
+        detail := 'no policy: everything is kept for ever';
+    elsif not pgtrail._is_retention_enabled() then
+        status := 'warning';
+        detail := 'this is a copy of the database: nothing is removed until pgtrail.enable_retention()';
+    elsif coalesce(v_finished_at, (select min(policy.set_at) from pgtrail.retention_policy as policy))
+        < clock_timestamp() - interval '26 hours'
+    then
+        status := 'critical';
+        detail := format('has not run since %s', coalesce(date_trunc('second', v_finished_at)::text, 'ever'));
+    else
+        v_overdue := pgtrail._overdue_month_count(now() - interval '3 days');
+        status := case when v_overdue > 0 then 'critical' else 'ok' end;
+        detail := case
+            when v_overdue > 0
+                then format('%s months of organisations are past their policy and still there', v_overdue)
+            when v_finished_at is null then 'set, and runs with the next pgtrail.maintain()'
+            else format('last run %s ago', date_trunc('second', clock_timestamp() - v_finished_at))
+        end;
+    end if;
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._retention_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._retention_health() to pgtrail_auditor;
+comment on function pgtrail._retention_health() is
+    'Tells when retention ran last; critical after 26 hours, or when what became due three days ago is still there.';
+
+create or replace function pgtrail._role_findings()
+    returns table (check_name text, level text, message text, fix text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select 'roles', 'error',
+        format('%s may act as %s', member.rolname, closed.rolname),
+        format('revoke %I from %I;', closed.rolname, member.rolname)
+    from pg_catalog.pg_roles as member
+    join pg_catalog.pg_roles as closed on closed.rolname in ('pgtrail_owner', 'pgtrail_purger')
+    where member.rolname in ('anon', 'authenticated', 'authenticator', 'service_role', 'pgtrail_auditor')
+        and pg_has_role(member.oid, closed.oid, 'member')
+        and not member.rolsuper
+    union all
+    select 'roles', 'error', format('%s may log in', role.rolname), format('alter role %I nologin;', role.rolname)
+    from pg_catalog.pg_roles as role
+    where role.rolname in ('pgtrail_owner', 'pgtrail_purger') and role.rolcanlogin;
+end;
+$$;
+
+revoke all on function pgtrail._role_findings() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._role_findings() to pgtrail_auditor;
+comment on function pgtrail._role_findings() is
+    'Returns each role of the API that may act as pgtrail_owner or pgtrail_purger, and each of these that may log in.';
+
+create or replace function pgtrail._row_security_findings()
+    returns table (check_name text, level text, message text, fix text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select 'row security', 'error',
+        format('%s: row level security is off', own.name),
+        format('alter table %s enable row level security;', own.name)
+    from pgtrail._trail_tables() as own
+    join pg_catalog.pg_class as class on class.oid = own.relation
+    where not class.relrowsecurity
+    union all
+    select 'row security', 'error',
+        format('%s: policy %I lets somebody read around the trail', own.name, policy.polname),
+        format('drop policy %I on %s;', policy.polname, own.name)
+    from pgtrail._trail_tables() as own
+    join pg_catalog.pg_policy as policy on policy.polrelid = own.relation
+    where own.is_partition and pg_get_expr(policy.polqual, policy.polrelid) is distinct from 'false';
+end;
+$$;
+
+revoke all on function pgtrail._row_security_findings() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._row_security_findings() to pgtrail_auditor;
+comment on function pgtrail._row_security_findings() is
+    'Returns each trail or partition without row level security, and each policy that opens a partition.';
+
+create or replace function pgtrail._row_security_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_found bigint := (select count(*) from pgtrail._row_security_findings());
+begin
+    check_name := 'row security';
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format('%s trails or partitions can be read around their policies: see pgtrail doctor', v_found);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._row_security_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._row_security_health() to pgtrail_auditor;
+comment on function pgtrail._row_security_health() is
+    'Counts what pgtrail._row_security_findings() finds.';
+
+create or replace function pgtrail._seal_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_log pgtrail.log;
+begin
+    check_name := 'seal';
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
+    status := case
+        when v_log.sealed_at < clock_timestamp() - interval '10 minutes'
+            and pgtrail._trails_between(v_log.tx_id, pg_snapshot_xmax(pg_current_snapshot())) <> '{}'::text[]
+            then 'critical'
+        else 'ok'
+    end;
+    detail := format('last run %s ago, %s leaves', date_trunc('second', clock_timestamp() - v_log.sealed_at),
+                     v_log.tree_size);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._seal_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._seal_health() to pgtrail_auditor;
+comment on function pgtrail._seal_health() is
+    'Tells when entries were sealed last; critical when some have waited for more than 10 minutes since.';
+
+create or replace function pgtrail._seal_lag_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_blocker record;
+begin
+    check_name := 'seal lag';
+    -- A prepared transaction has no process.
+    select oldest.* into v_blocker
+    from (
+        select activity.pid::text as pid, activity.datname::text as database, activity.xact_start as started_at,
+            activity.backend_xid as xid
+        from pg_catalog.pg_stat_activity as activity
+        where activity.backend_xid is not null and activity.pid <> pg_backend_pid()
+        union all
+        select format('prepared transaction %L', prepared.gid), prepared.database, prepared.prepared,
+            prepared.transaction
+        from pg_catalog.pg_prepared_xacts as prepared
+    ) as oldest
+    order by age(oldest.xid) desc
+    limit 1;
+    status := case when v_blocker.started_at < clock_timestamp() - interval '10 minutes' then 'critical' else 'ok' end;
+    detail := case
+        when v_blocker.pid is null then 'no open transaction holds sealing back'
+        else format('pid %s in database %s holds sealing back since %s', v_blocker.pid, v_blocker.database,
+                    date_trunc('second', clock_timestamp() - v_blocker.started_at))
+    end;
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._seal_lag_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._seal_lag_health() to pgtrail_auditor;
+comment on function pgtrail._seal_lag_health() is
+    'Names the oldest transaction that holds the watermark back; critical after 10 minutes.';
 
 create or replace function pgtrail._set_alert(
     about        text,
@@ -2219,7 +3123,107 @@ comment on function pgtrail._set_alert(text, text, jsonb, uuid) is
     'Raises the alert of a kind, or resolves it when the status is ok. Notifies pgtrail_alert with its id when it is '
     'new or its severity has changed; one that is open already is brought up to date.';
 
-create or replace function pgtrail.health()
+create or replace function pgtrail._tracking_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_unwatched bigint;
+    v_stale bigint;
+    v_nameless bigint;
+    v_all bigint;
+begin
+    check_name := 'tracked tables';
+    select count(*) filter (where class.oid is null or 4 > (
+                select count(*)
+                from pg_catalog.pg_trigger as capture
+                where capture.tgrelid = known.relation
+                    and capture.tgname in (
+                        'pgtrail_capture_insert', 'pgtrail_capture_update', 'pgtrail_capture_delete',
+                        'pgtrail_capture_truncate')
+                    and capture.tgenabled in ('O', 'A'))),
+        count(*) filter (
+            where class.oid is not null and known.shape is distinct from pgtrail._capture_shape(known.relation)),
+        count(*) filter (where class.oid is not null and exists (
+            select from unnest(known.excluded || known.redacted || known.organisation_column) as named (name)
+            where named.name is not null and not exists (
+                select from pg_catalog.pg_attribute as attribute
+                where attribute.attrelid = known.relation and attribute.attname = named.name
+                    and not attribute.attisdropped
+                    and (named.name <> known.organisation_column or attribute.atttypid = 'uuid'::regtype)))),
+        count(*)
+    into v_unwatched, v_stale, v_nameless, v_all
+    from pgtrail.tracked_table as known
+    left join pg_catalog.pg_class as class on class.oid = known.relation;
+    status := case when v_unwatched > 0 or v_stale > 0 or v_nameless > 0 then 'critical' else 'ok' end;
+    detail := case
+        when v_unwatched > 0 then format(
+            '%s of %s are gone or lack a trigger: call pgtrail.track or pgtrail.untrack', v_unwatched, v_all)
+        -- Under another name, a redacted column is captured in full and a tenant is not told.
+        when v_nameless > 0 then format(
+            '%s of %s lost a column that tracking names: call pgtrail.track', v_nameless, v_all)
+        when v_stale > 0 then format(
+            '%s of %s were altered: call pgtrail.refresh_tracking()', v_stale, v_all)
+        else format('%s', v_all)
+    end;
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._tracking_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._tracking_health() to pgtrail_auditor;
+comment on function pgtrail._tracking_health() is
+    'Tells whether every tracked table is captured as it is now.';
+
+create or replace function pgtrail._trail_tables()
+    returns table (trail regclass, relation regclass, name text, is_partition boolean)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select registered.relation, registered.relation, registered.relation::text, false
+    from pgtrail.trail as registered
+    union all
+    select registered.relation, class.oid::regclass, format('pgtrail_partitions.%I', class.relname), true
+    from pgtrail.trail as registered
+    join pg_catalog.pg_inherits as inheritance on inheritance.inhparent = registered.relation
+    join pg_catalog.pg_class as class on class.oid = inheritance.inhrelid;
+end;
+$$;
+
+revoke all on function pgtrail._trail_tables() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._trail_tables() to pgtrail_auditor;
+comment on function pgtrail._trail_tables() is
+    'Returns every trail and each of its partitions, with the name that a statement gives it.';
+
+create or replace function pgtrail._unsealable_entry_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_found bigint := (select count(*) from pgtrail.unsealable_entry);
+begin
+    check_name := 'unsealable entries';
+    status := case when v_found > 0 then 'warning' else 'ok' end;
+    detail := format('%s set aside in pgtrail.unsealable_entry', v_found);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._unsealable_entry_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._unsealable_entry_health() to pgtrail_auditor;
+comment on function pgtrail._unsealable_entry_health() is
+    'Counts the entries that were set aside because they cannot be encoded.';
+
+create or replace function pgtrail._verification_health()
     returns table (check_name text, status text, detail text)
     language plpgsql
     stable
@@ -2228,99 +3232,9 @@ create or replace function pgtrail.health()
 as $$
 declare
     v_log pgtrail.log;
-    v_published record;
-    v_blocker record;
-    v_unsealable bigint;
-    v_months bigint;
-    v_found bigint;
-    v_purged record;
-    v_overdue bigint;
-    v_unwatched bigint;
-    v_stale bigint;
-    v_nameless bigint;
-    v_jobs bigint;
-    v_failed bigint;
-    v_failures text;
 begin
-    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
-
-    -- The oldest transaction that holds the watermark back; a prepared one has no process.
-    select oldest.* into v_blocker
-    from (
-        select activity.pid::text as pid, activity.datname::text as database, activity.xact_start as started_at,
-            activity.backend_xid as xid
-        from pg_catalog.pg_stat_activity as activity
-        where activity.backend_xid is not null and activity.pid <> pg_backend_pid()
-        union all
-        select format('prepared transaction %L', prepared.gid), prepared.database, prepared.prepared,
-            prepared.transaction
-        from pg_catalog.pg_prepared_xacts as prepared
-    ) as oldest
-    order by age(oldest.xid) desc
-    limit 1;
-
-    check_name := 'seal';
-    status := case
-        when v_log.sealed_at < clock_timestamp() - interval '10 minutes'
-            and pgtrail._trails_between(v_log.tx_id, pg_snapshot_xmax(pg_current_snapshot())) <> '{}'::text[]
-            then 'critical'
-        else 'ok'
-    end;
-    detail := format('last run %s ago, %s leaves', date_trunc('second', clock_timestamp() - v_log.sealed_at),
-                     v_log.tree_size);
-    return next;
-
-    check_name := 'maintenance';
-    status := case
-        when coalesce(v_log.maintained_at, (select min(registered.registered_at) from pgtrail.trail as registered))
-            < clock_timestamp() - interval '26 hours' then 'critical'
-        else 'ok'
-    end;
-    detail := case
-        when v_log.maintained_at is null then 'not run yet'
-        else format('last run %s ago', date_trunc('second', clock_timestamp() - v_log.maintained_at))
-    end;
-    return next;
-
-    check_name := 'seal lag';
-    status := case when v_blocker.started_at < clock_timestamp() - interval '10 minutes' then 'critical' else 'ok' end;
-    detail := case
-        when v_blocker.pid is null then 'no open transaction holds sealing back'
-        else format('pid %s in database %s holds sealing back since %s', v_blocker.pid, v_blocker.database,
-                    date_trunc('second', clock_timestamp() - v_blocker.started_at))
-    end;
-    return next;
-
-    select published.* into v_published
-    from pgtrail.published_checkpoint as published
-    where published.log_id = 1 and published.origin = v_log.origin
-    order by published.tree_size desc
-    limit 1;
-    check_name := 'published checkpoint';
-    status := case
-        when v_published.tree_size is null then 'warning'
-        when not pgtrail.verify_checkpoint(v_published.tree_size, v_published.root) then 'critical'
-        when v_published.tree_size < v_log.tree_size
-            and v_published.published_at < clock_timestamp() - interval '26 hours' then 'warning'
-        else 'ok'
-    end;
-    detail := case
-        when v_published.tree_size is null then 'none yet: from the first one on the log is evidence'
-        when status = 'critical' then format(
-            'size %s does not fit the log: after a point-in-time recovery call pgtrail.start_new_origin',
-            v_published.tree_size)
-        else format('size %s of %s, %s ago', v_published.tree_size, v_log.tree_size,
-                    date_trunc('second', clock_timestamp() - v_published.published_at))
-    end;
-    return next;
-
-    select count(*) into v_unsealable from pgtrail.unsealable_entry;
-    check_name := 'unsealable entries';
-    status := case when v_unsealable > 0 then 'warning' else 'ok' end;
-    detail := format('%s set aside in pgtrail.unsealable_entry', v_unsealable);
-    return next;
-
     check_name := 'verification';
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
     status := case
         when v_log.tree_size > 0
             and coalesce(v_log.verified_at < clock_timestamp() - interval '26 hours', true) then 'warning'
@@ -2332,182 +3246,82 @@ begin
                     v_log.verified_leaf)
     end;
     return next;
+end;
+$$;
 
-    check_name := 'partitions ahead';
-    select coalesce(min(ahead.months), 0) into v_months
-    from (
-        select count(*) filter (where part.month > now()) as months
-        from pgtrail.trail as registered
-        left join lateral pgtrail._monthly_partitions(registered.relation) as part on true
-        group by registered.trail_name
-    ) as ahead;
-    status := case when v_months < 2 then 'critical' when v_months < 12 then 'warning' else 'ok' end;
-    detail := format('%s months', v_months);
-    return next;
+revoke all on function pgtrail._verification_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._verification_health() to pgtrail_auditor;
+comment on function pgtrail._verification_health() is
+    'Tells when the log was verified last, and where verification goes on.';
 
-    select count(*) into v_found
-    from pgtrail.trail as registered
-    cross join lateral pg_partition_tree(registered.relation) as tree
-    where (
-        select count(*)
-        from pg_catalog.pg_trigger as guard
-        where guard.tgrelid = tree.relid
-            and guard.tgname in ('refuse_change_of_statement', 'refuse_change_of_row')
-            and guard.tgenabled = 'A'
-    ) < 2;
-    check_name := 'guards';
-    status := case when v_found > 0 then 'critical' else 'ok' end;
-    detail := format('%s trails or partitions without their guards enabled always', v_found);
-    return next;
+-- What pgtrail doctor shows besides the schema.
+create or replace function pgtrail.findings()
+    returns table (check_name text, level text, message text, fix text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select found.* from pgtrail._guard_findings() as found
+    union all
+    select found.* from pgtrail._row_security_findings() as found
+    union all
+    select found.* from pgtrail._partition_findings() as found
+    union all
+    select found.* from pgtrail._privilege_findings() as found
+    union all
+    select found.* from pgtrail._membership_findings() as found
+    union all
+    select found.* from pgtrail._role_findings() as found;
+end;
+$$;
 
-    select count(*) into v_found
-    from pgtrail.trail as registered
-    cross join lateral pg_partition_tree(registered.relation) as tree
-    join pg_catalog.pg_class as class on class.oid = tree.relid
-    where not class.relrowsecurity;
-    check_name := 'row security';
-    status := case when v_found > 0 then 'critical' else 'ok' end;
-    detail := format('%s trails or partitions without row level security', v_found);
-    return next;
+revoke all on function pgtrail.findings() from public, anon, authenticated, service_role;
+grant execute on function pgtrail.findings() to pgtrail_auditor;
+comment on function pgtrail.findings() is
+    'Returns what is wrong with how trails, roles and memberships are set up, with the statement that mends it, to be '
+    'run after set role pgtrail_owner; no row when nothing is. What health() says of guards, row security and grants '
+    'is counted here. Changes nothing.';
 
-    select count(*) into v_found
-    from pgtrail.trail as registered
-    cross join lateral pg_partition_tree(registered.relation) as tree
-    join pg_catalog.pg_class as class on class.oid = tree.relid
-    cross join lateral aclexplode(class.relacl) as item
-    where item.grantee <> class.relowner
-        and (
-            tree.relid <> registered.relation
-            or item.grantee not in (
-                select role.oid from pg_catalog.pg_roles as role
-                where role.rolname in ('authenticated', 'service_role', 'pgtrail_auditor', 'pgtrail_purger'))
-            or item.privilege_type <> 'SELECT'
-                and not (
-                    item.grantee = (
-                        select role.oid from pg_catalog.pg_roles as role where role.rolname = 'pgtrail_purger')
-                    and item.privilege_type in ('UPDATE', 'DELETE')));
-    check_name := 'grants';
-    status := case when v_found > 0 then 'critical' else 'ok' end;
-    detail := format('%s privileges on trails or partitions that nobody should have: see pgtrail doctor', v_found);
-    return next;
-
-    select count(*) into v_found
-    from pgtrail.alert as alert
-    where alert.severity = 'critical' and alert.resolved_at is null;
-    check_name := 'alerts';
-    status := case when v_found > 0 then 'critical' else 'ok' end;
-    detail := format('%s critical alerts are open', v_found);
-    return next;
-
-    check_name := 'retention';
-    select max(run.finished_at) as finished_at into v_purged from pgtrail.purge_run as run;
-    if not exists (select from pgtrail.retention_policy as policy where policy.keep is not null) then
-        status := 'ok';
-        detail := 'no policy: everything is kept for ever';
-    elsif not pgtrail._is_retention_enabled() then
-        status := 'warning';
-        detail := 'this is a copy of the database: nothing is removed until pgtrail.enable_retention()';
-    elsif coalesce(v_purged.finished_at, (select min(policy.set_at) from pgtrail.retention_policy as policy))
-        < clock_timestamp() - interval '26 hours'
-    then
-        status := 'critical';
-        detail := format('has not run since %s', coalesce(date_trunc('second', v_purged.finished_at)::text, 'ever'));
-    else
-        -- Three days late: what became due yesterday may wait for somebody who used the partition.
-        select count(*) into v_overdue
-        from pgtrail.trail as registered
-        cross join lateral pgtrail._due_months(registered.trail_name, now() - interval '3 days') as due
-        where due.month + interval '1 month' < now() - interval '3 days' - due.keep
-            and due.last_at < now() - interval '3 days' - due.keep
-            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.month)
-            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.last_at)
-            and not exists (
-                select
-                from pgtrail.batch_content as content
-                join pgtrail.batch as batch on batch.log_id = 1 and batch.first_leaf = content.first_leaf
-                where content.trail_name = registered.trail_name
-                    and content.month = (due.month at time zone 'UTC')::date
-                    and batch.sealed_at > now() - interval '3 days' - due.keep);
-        status := case when v_overdue > 0 then 'critical' else 'ok' end;
-        detail := case
-            when v_overdue > 0
-                then format('%s months of organisations are past their policy and still there', v_overdue)
-            when v_purged.finished_at is null then 'set, and runs with the next pgtrail.maintain()'
-            else format('last run %s ago', date_trunc('second', clock_timestamp() - v_purged.finished_at))
-        end;
-    end if;
-    return next;
-
-    select count(*) filter (where class.oid is null or 4 > (
-                select count(*)
-                from pg_catalog.pg_trigger as capture
-                where capture.tgrelid = known.relation
-                    and capture.tgname in (
-                        'pgtrail_capture_insert', 'pgtrail_capture_update', 'pgtrail_capture_delete',
-                        'pgtrail_capture_truncate')
-                    and capture.tgenabled in ('O', 'A'))),
-        count(*) filter (where class.oid is not null and known.shape is distinct from pgtrail._capture_shape(known.relation)),
-        count(*) filter (where class.oid is not null and exists (
-            select from unnest(known.excluded || known.redacted || known.organisation_column) as named (name)
-            where named.name is not null and not exists (
-                select from pg_catalog.pg_attribute as attribute
-                where attribute.attrelid = known.relation and attribute.attname = named.name
-                    and not attribute.attisdropped
-                    and (named.name <> known.organisation_column or attribute.atttypid = 'uuid'::regtype)))),
-        count(*)
-    into v_unwatched, v_stale, v_nameless, v_found
-    from pgtrail.tracked_table as known
-    left join pg_catalog.pg_class as class on class.oid = known.relation;
-    check_name := 'tracked tables';
-    status := case when v_unwatched > 0 or v_stale > 0 or v_nameless > 0 then 'critical' else 'ok' end;
-    detail := case
-        when v_unwatched > 0 then format(
-            '%s of %s are gone or lack a trigger: call pgtrail.track or pgtrail.untrack', v_unwatched, v_found)
-        -- Under another name, a redacted column is captured in full and a tenant is not told.
-        when v_nameless > 0 then format(
-            '%s of %s lost a column that tracking names: call pgtrail.track', v_nameless, v_found)
-        when v_stale > 0 then format(
-            '%s of %s were altered: call pgtrail.refresh_tracking()', v_stale, v_found)
-        else format('%s', v_found)
-    end;
-    return next;
-
-    select count(*) into v_found from pgtrail.failed_write as failed where failed.replayed_at is null;
-    check_name := 'failed writes';
-    status := case when v_found > 0 then 'critical' else 'ok' end;
-    detail := format('%s wait in pgtrail.failed_write for pgtrail.replay_failed_writes()', v_found);
-    return next;
-
-    -- What pg_cron tells of the jobs that this role scheduled. It shows nobody another's.
-    if exists (
-        select from pg_catalog.pg_namespace as namespace
-        where namespace.nspname = 'cron' and has_schema_privilege(namespace.oid, 'usage')
-    ) then
-        if has_table_privilege(to_regclass('cron.job'), 'select')
-            and has_table_privilege(to_regclass('cron.job_run_details'), 'select')
-        then
-            execute $query$
-                select count(*) as jobs,
-                    count(*) filter (where latest.status = 'failed') as failed,
-                    string_agg(latest.jobname || ' failed', ', ' order by latest.jobname)
-                        filter (where latest.status = 'failed') as names
-                from (
-                    select distinct on (job.jobid) job.jobname, run.status
-                    from cron.job
-                    left join cron.job_run_details as run on run.jobid = job.jobid
-                    where job.jobname like 'pgtrail\_%'
-                    order by job.jobid, run.runid desc
-                ) as latest
-                $query$
-            into v_jobs, v_failed, v_failures;
-            if v_jobs > 0 then
-                check_name := 'jobs';
-                status := case when v_failed > 0 then 'critical' else 'ok' end;
-                detail := coalesce(v_failures, format('%s jobs of pg_cron', v_jobs));
-                return next;
-            end if;
-        end if;
-    end if;
+-- A check is a function of this room that returns a row of this shape; pgtrail.maintain() makes alerts of them.
+create or replace function pgtrail.health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select found.* from pgtrail._seal_health() as found
+    union all
+    select found.* from pgtrail._maintenance_health() as found
+    union all
+    select found.* from pgtrail._seal_lag_health() as found
+    union all
+    select found.* from pgtrail._published_checkpoint_health() as found
+    union all
+    select found.* from pgtrail._unsealable_entry_health() as found
+    union all
+    select found.* from pgtrail._verification_health() as found
+    union all
+    select found.* from pgtrail._partition_health() as found
+    union all
+    select found.* from pgtrail._guard_health() as found
+    union all
+    select found.* from pgtrail._row_security_health() as found
+    union all
+    select found.* from pgtrail._grant_health() as found
+    union all
+    select found.* from pgtrail._alert_health() as found
+    union all
+    select found.* from pgtrail._retention_health() as found
+    union all
+    select found.* from pgtrail._tracking_health() as found
+    union all
+    select found.* from pgtrail._failed_write_health() as found
+    union all
+    select found.* from pgtrail._job_health() as found;
 end;
 $$;
 
@@ -2516,6 +3330,33 @@ grant execute on function pgtrail.health() to pgtrail_auditor;
 comment on function pgtrail.health() is
     'Returns how trails and log are doing, a row a check; status is ok, warning or critical. pg_monitor sees who holds '
     'sealing back; others see their own sessions.';
+
+create or replace function pgtrail.open_alerts()
+    returns table (
+        alert_id        uuid,
+        severity        text,
+        kind            text,
+        organisation_id uuid,
+        payload         jsonb,
+        raised_at       timestamptz
+    )
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select alert.alert_id, alert.severity, alert.kind, alert.organisation_id, alert.payload, alert.raised_at
+    from pgtrail.alert as alert
+    where alert.resolved_at is null
+    order by alert.raised_at, alert.alert_id;
+end;
+$$;
+
+revoke all on function pgtrail.open_alerts() from public, anon, authenticated;
+grant execute on function pgtrail.open_alerts() to service_role, pgtrail_auditor;
+comment on function pgtrail.open_alerts() is
+    'Returns the alerts that are open, the oldest first. severity is warning or critical.';
 
 -- Reads request.jwt.claims itself, so that it works with and without Supabase's auth schema.
 -- After a transaction a custom setting reads as '', not as null; both mean "nobody".
@@ -2600,7 +3441,7 @@ begin
         raise exception 'not allowed to read the entries of this organisation'
             using errcode = 'insufficient_privilege',
                   detail = format('organisation %s', require_reader.organisation_id),
-                  hint = 'Its coordinators, chapter_admins and org_admins may.';
+                  hint = 'Members of it with a role of pgtrail.reader_role may.';
     end if;
 end;
 $$;
@@ -2837,7 +3678,6 @@ create or replace function pgtrail.page(
     set cpu_operator_cost = 0
 as $$
 declare
-    c_before_all constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_context text;
     v_conditions text;
     v_skipped bigint;
@@ -2873,7 +3713,7 @@ begin
     v_context := (array[
         page.rpc, page.organisation_id::text, extract(epoch from page.from_date)::text,
         extract(epoch from page.to_date)::text, page.filters::text])::text;
-    v_from_id := coalesce(pgtrail.uuid7_floor(page.from_date), c_before_all);
+    v_from_id := coalesce(pgtrail.uuid7_floor(page.from_date), pgtrail._least_id());
     -- Nothing is recorded that lies more than 5 minutes ahead; a day, in case the clock was put back.
     v_upper_id := least(
         coalesce(pgtrail.decode_cursor(page.cursor, v_context), pgtrail.uuid7_floor(page.to_date)),
@@ -2943,7 +3783,6 @@ declare
     v_era smallint;
     v_tx_id xid8;
     v_batch pgtrail.batch;
-    v_version smallint;
     v_leaf bytea;
     v_found boolean;
 begin
@@ -2986,12 +3825,9 @@ begin
     end if;
     sealed := true;
 
-    select coalesce(min(content.version), 1::smallint) into v_version
-    from pgtrail.batch_content as content
-    where content.log_id = 1
-        and content.first_leaf = v_batch.first_leaf
-        and content.trail_name = _entry_leaf.trail_name;
-    entry := pgtrail._entry_bytes(_entry_leaf.trail_name, _entry_leaf.entry_id, v_version);
+    entry := pgtrail._entry_bytes(
+        _entry_leaf.trail_name, _entry_leaf.entry_id,
+        coalesce(pgtrail._sealed_version(v_batch.first_leaf, _entry_leaf.trail_name), 1::smallint));
     v_leaf := sha256('\x00'::bytea || entry);
 
     select tile.tile_index * 256 + (found.place - 1) / 32 into leaf_index
@@ -3111,6 +3947,68 @@ comment on function pgtrail.consistency_proof(bigint, bigint) is
     'of that of to_size, by default the present one. Empty for from_size 0 and for equal sizes. Raises 22023 for '
     'sizes the tree never had.';
 
+-- The settings are those with which entries are encoded: a value is the text that was hashed.
+create or replace function pgtrail.entry_columns(trail regclass, id uuid, version int)
+    returns table (
+        column_name name,
+        is_time     boolean,
+        is_hashed   boolean,
+        value       text,
+        salt        bytea
+    )
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+    set datestyle = 'ISO, MDY'
+    set intervalstyle = 'iso_8601'
+    set extra_float_digits = 1
+    set bytea_output = 'hex'
+as $$
+declare
+    v_trail_name text := pgtrail.trail_name(entry_columns.trail);
+    v_salt text;
+begin
+    for column_name, is_time, is_hashed, v_salt in
+        select part.name,
+            coalesce(attribute.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype), false),
+            part.name = any (format.erasable || format.digested),
+            case
+                when attribute.attname is null then null
+                when part.name = any (format.erasable) then pgtrail._kept_salt_expression(v_trail_name, part.name)
+                when part.name = any (format.digested) then '''''::bytea'
+            end
+        from pgtrail.entry_format as format
+        cross join lateral unnest(format.columns) with ordinality as part (name, place)
+        left join pg_catalog.pg_attribute as attribute
+            on attribute.attrelid = entry_columns.trail
+            and attribute.attname = part.name
+            and not attribute.attisdropped
+        where format.trail_name = v_trail_name and format.version = entry_columns.version
+        order by part.place
+    loop
+        value := null;
+        salt := null;
+        if v_salt is not null then
+            execute format(
+                'select entry.%I::text, %s from %s as entry where entry.id = $1', column_name, v_salt,
+                entry_columns.trail)
+            into value, salt
+            using entry_columns.id;
+        end if;
+        return next;
+    end loop;
+end;
+$$;
+
+revoke all on function pgtrail.entry_columns(regclass, uuid, int) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.entry_columns(regclass, uuid, int) to pgtrail_auditor;
+comment on function pgtrail.entry_columns(regclass, uuid, int) is
+    'Returns the columns of an entry in a version of its format, in the order in which the entry holds them. Of those '
+    'that it holds hashed (is_hashed), value and salt are the text and the bytes that lead to the hash, null where '
+    'nothing is or nothing is left. is_time: the entry holds microseconds since 1970. Raises 22023.';
+
 create or replace function pgtrail.inclusion_proof(trail regclass, id uuid, tree_size bigint default null)
     returns table (leaf_index bigint, proof_tree_size bigint, hashes bytea[], entry bytea)
     language plpgsql
@@ -3155,6 +4053,29 @@ comment on function pgtrail.inclusion_proof(regclass, uuid, bigint) is
     '2.1.1): index of its leaf, siblings from the leaf up, and the bytes whose hash the leaf is. Raises PT404 (no '
     'such entry, or not in that tree), TR003 (the entry does not match the log), 22023 (no trail, or a size the '
     'tree never had).';
+
+create or replace function pgtrail.published_checkpoints()
+    returns table (tree_size bigint, note text, published_at timestamptz)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select published.tree_size, published.note, published.published_at
+    from pgtrail.published_checkpoint as published
+    join pgtrail.log as head on head.log_id = published.log_id and head.origin = published.origin
+    where published.log_id = 1
+    order by published.tree_size desc;
+end;
+$$;
+
+revoke all on function pgtrail.published_checkpoints() from public, anon, authenticated, service_role;
+grant execute on function pgtrail.published_checkpoints() to pgtrail_auditor;
+comment on function pgtrail.published_checkpoints() is
+    'Returns the signed checkpoints of the present origin, the largest tree first: what record_published_checkpoint() '
+    'keeps.';
 
 create or replace function pgtrail.record_published_checkpoint(note text)
     returns void
@@ -3340,6 +4261,55 @@ grant execute on function pgtrail._delete_entries(regclass, uuid[]) to pgtrail_o
 comment on function pgtrail._delete_entries(regclass, uuid[]) is
     'Removes entries of a trail, all of them or none. Raises XX001 when it would remove other than was asked.';
 
+create or replace function pgtrail._drop_due_partitions(partitions jsonb, dry_run boolean)
+    returns pgtrail.purge_line[]
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+as $$
+declare
+    -- How long a run may keep readers and writers of a trail waiting.
+    c_longest_wait constant text := '500ms';
+    v_lock_timeout text := current_setting('lock_timeout');
+    v_tried_at timestamptz;
+    v_locked_at timestamptz;
+    v_part record;
+    v_lines pgtrail.purge_line[] := '{}'::pgtrail.purge_line[];
+begin
+    for v_part in
+        select part.*
+        from jsonb_to_recordset(_drop_due_partitions.partitions) as part (
+            trail_name text, partition regclass, month timestamptz, organisations jsonb)
+    loop
+        -- One failure never stops the others: it is part of the result.
+        begin
+            if not _drop_due_partitions.dry_run then
+                v_tried_at := clock_timestamp();
+                -- Who has others waiting does not wait for long itself.
+                perform set_config(
+                    'lock_timeout', case when v_locked_at is null then c_longest_wait else '50ms' end, true);
+                perform pgtrail._drop_partition(v_part.trail_name, v_part.partition, v_part.month);
+                v_locked_at := coalesce(v_locked_at, v_tried_at);
+            end if;
+            v_lines := v_lines || pgtrail._dropped_lines(v_part.trail_name, v_part.month, v_part.organisations);
+        exception
+            when others then
+                v_lines := v_lines || pgtrail._refused_purge(v_part.trail_name, v_part.month, sqlstate);
+        end;
+        perform set_config('lock_timeout', v_lock_timeout, true);
+        exit when clock_timestamp() > v_locked_at + c_longest_wait::interval;
+    end loop;
+    return v_lines;
+end;
+$$;
+
+revoke all on function pgtrail._drop_due_partitions(jsonb, boolean)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_due_partitions(jsonb, boolean) is
+    'Drops partitions, given as rows of _due_partitions(), until half a second has passed since the first drop, from '
+    'which on others wait for its trail; a dry run drops none. Returns what became of each.';
+
 create or replace function pgtrail._drop_partition(trail_name text, partition regclass, month timestamptz)
     returns bigint
     language plpgsql
@@ -3391,6 +4361,34 @@ revoke all on function pgtrail._drop_partition(text, regclass, timestamptz)
 comment on function pgtrail._drop_partition(text, regclass, timestamptz) is
     'Drops a month''s partition of a trail, with its counts, and tells the log that its entries were purged. Returns '
     'how many they were. Raises XX001 when log and counts do not agree, 55P03 when somebody keeps it waiting.';
+
+create or replace function pgtrail._dropped_lines(trail_name text, month timestamptz, organisations jsonb)
+    returns pgtrail.purge_line[]
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+as $$
+begin
+    return coalesce(
+        (
+            select array_agg(row(
+                _dropped_lines.trail_name, due.organisation_id, due.entries, 'drop',
+                format('%s is past %s', to_char(_dropped_lines.month, 'YYYY-MM'), due.keep))::pgtrail.purge_line)
+            from jsonb_to_recordset(_dropped_lines.organisations)
+                as due (organisation_id uuid, keep interval, entries bigint)
+        ),
+        array[row(
+            _dropped_lines.trail_name, null, 0, 'drop',
+            format('%s is empty and past the policy of the trail', to_char(_dropped_lines.month, 'YYYY-MM'))
+        )::pgtrail.purge_line]);
+end;
+$$;
+
+revoke all on function pgtrail._dropped_lines(text, timestamptz, jsonb)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._dropped_lines(text, timestamptz, jsonb) is
+    'Returns the lines of a month that is dropped as a whole: one an organisation, or one when it is empty.';
 
 create or replace function pgtrail._due_entries_query(
     trail_name      text,
@@ -3492,6 +4490,46 @@ comment on function pgtrail._due_months(text, timestamptz) is
     'Returns the months of organisations in which something may be past its policy, or the floor, at as_of: the '
     'month began before as_of - keep. entries and last_at are what is counted of the whole month.';
 
+create or replace function pgtrail._due_partitions(as_of timestamptz)
+    returns table (
+        trail_name    text,
+        relation      regclass,
+        partition     regclass,
+        month         timestamptz,
+        organisations jsonb
+    )
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+as $$
+begin
+    return query
+    select registered.trail_name, registered.relation, part.partition, part.month,
+        coalesce(due.organisations, '[]'::jsonb)
+    from pgtrail.trail as registered
+    cross join lateral pgtrail._monthly_partitions(registered.relation) as part
+    left join (
+        select one.trail_name, old.month,
+            jsonb_agg(to_jsonb(old) order by old.organisation_id) as organisations
+        from pgtrail.trail as one
+        cross join lateral pgtrail._due_months(one.trail_name, _due_partitions.as_of) as old
+        group by one.trail_name, old.month
+    ) as due on due.trail_name = registered.trail_name and due.month = part.month
+    where due.organisations is not null
+        -- Empty.
+        or part.month + interval '1 month'
+            <= _due_partitions.as_of - pgtrail._retention_period(registered.trail_name, null)
+    order by registered.trail_name, part.month;
+end;
+$$;
+
+revoke all on function pgtrail._due_partitions(timestamptz)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._due_partitions(timestamptz) is
+    'Returns the partitions in which something may be past its policy at as_of, or that are empty and past that of the '
+    'trail, with the rows of _due_months() as JSON.';
+
 create or replace function pgtrail._is_held(trail_name text, organisation_id uuid, at timestamptz)
     returns boolean
     language plpgsql
@@ -3580,7 +4618,9 @@ begin
         where rollup.trail_name = _is_partition_due.trail_name
             and rollup.unit = 'month'
             and rollup.starts_at = _is_partition_due.month
-    ) and (v_end <= _is_partition_due.as_of - pgtrail._retention_period(_is_partition_due.trail_name, null)) is not true then
+    ) and (
+        v_end <= _is_partition_due.as_of - pgtrail._retention_period(_is_partition_due.trail_name, null)
+    ) is not true then
         return false;
     end if;
 
@@ -3623,6 +4663,39 @@ revoke all on function pgtrail._is_retention_enabled() from public, anon, authen
 grant execute on function pgtrail._is_retention_enabled() to pgtrail_auditor;
 comment on function pgtrail._is_retention_enabled() is
     'Tells whether this is the database in which retention was enabled, not a copy of it.';
+
+create or replace function pgtrail._overdue_month_count(as_of timestamptz)
+    returns bigint
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+begin
+    return (
+        select count(*)
+        from pgtrail.trail as registered
+        cross join lateral pgtrail._due_months(registered.trail_name, _overdue_month_count.as_of) as due
+        where due.month + interval '1 month' < _overdue_month_count.as_of - due.keep
+            and due.last_at < _overdue_month_count.as_of - due.keep
+            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.month)
+            and not pgtrail._is_held(registered.trail_name, due.organisation_id, due.last_at)
+            and not exists (
+                select
+                from pgtrail.batch_content as content
+                join pgtrail.batch as batch on batch.log_id = 1 and batch.first_leaf = content.first_leaf
+                where content.trail_name = registered.trail_name
+                    and content.month = (due.month at time zone 'UTC')::date
+                    and batch.sealed_at > _overdue_month_count.as_of - due.keep)
+    );
+end;
+$$;
+
+revoke all on function pgtrail._overdue_month_count(timestamptz) from public, anon, authenticated, service_role;
+grant execute on function pgtrail._overdue_month_count(timestamptz) to pgtrail_auditor;
+comment on function pgtrail._overdue_month_count(timestamptz) is
+    'Counts the months of organisations that were wholly past their policy at as_of, and not held, and that still have '
+    'entries.';
 
 create or replace function pgtrail._purge_entries(
     trail_name      text,
@@ -3717,6 +4790,96 @@ comment on function pgtrail._purge_entries(text, uuid, timestamptz, timestamptz,
     'Removes up to max_entries of an organisation''s entries of a month that are older than due_before, and tells the '
     'log that they were purged. Returns how many. Raises XX001 when it cannot remove all of them.';
 
+create or replace function pgtrail._purge_organisations(
+    trail_name    text,
+    relation      regclass,
+    month         timestamptz,
+    organisations jsonb,
+    as_of         timestamptz,
+    dry_run       boolean,
+    max_batches   int,
+    batch_size    int,
+    out lines     pgtrail.purge_line[],
+    out batches   int
+)
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+    set jit = off
+as $$
+declare
+    v_due record;
+    v_found bigint;
+    v_removed bigint;
+begin
+    lines := '{}'::pgtrail.purge_line[];
+    batches := 0;
+    for v_due in
+        select due.organisation_id, due.keep, _purge_organisations.as_of - due.keep as due_before
+        from jsonb_to_recordset(_purge_organisations.organisations) as due (organisation_id uuid, keep interval)
+    loop
+        v_found := 0;
+        if _purge_organisations.dry_run then
+            execute array_to_string(array['select count(*) from (', pgtrail._due_entries_query(
+                _purge_organisations.trail_name, v_due.organisation_id, _purge_organisations.month, v_due.due_before),
+                ') as due'], ' ')
+            into v_found;
+        else
+            while batches < _purge_organisations.max_batches loop
+                v_removed := pgtrail._purge_entries(
+                    _purge_organisations.trail_name, v_due.organisation_id, _purge_organisations.month,
+                    v_due.due_before, _purge_organisations.batch_size);
+                v_found := v_found + v_removed;
+                -- What holds keep back does not use up the batches.
+                batches := batches + (v_removed > 0)::int;
+                exit when v_removed < _purge_organisations.batch_size;
+            end loop;
+            if v_found > 0 then
+                perform pgtrail.recount(
+                    _purge_organisations.relation, _purge_organisations.month,
+                    _purge_organisations.month + interval '1 month', v_due.organisation_id);
+            end if;
+        end if;
+        if v_found > 0 then
+            lines := lines || row(
+                _purge_organisations.trail_name, v_due.organisation_id, v_found, 'delete',
+                format('of %s, past %s', to_char(_purge_organisations.month, 'YYYY-MM'), v_due.keep)
+            )::pgtrail.purge_line;
+        end if;
+    end loop;
+end;
+$$;
+
+revoke all on function pgtrail._purge_organisations(
+    text, regclass, timestamptz, jsonb, timestamptz, boolean, int, int)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._purge_organisations(
+    text, regclass, timestamptz, jsonb, timestamptz, boolean, int, int) is
+    'Removes what is due in a month of a trail, organisation by organisation and in at most max_batches batches, or, '
+    'as a dry run, counts it. Returns a line an organisation and how many batches it took.';
+
+create or replace function pgtrail._refused_purge(trail_name text, month timestamptz, sqlstate text)
+    returns pgtrail.purge_line
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set timezone = 'UTC'
+as $$
+begin
+    return row(
+        _refused_purge.trail_name, null, 0,
+        case when _refused_purge.sqlstate in ('55P03', '40P01') then 'postponed' else 'failed' end,
+        format('%s: %s', to_char(_refused_purge.month, 'YYYY-MM'), pgtrail.safe_error(_refused_purge.sqlstate))
+    )::pgtrail.purge_line;
+end;
+$$;
+
+revoke all on function pgtrail._refused_purge(text, timestamptz, text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._refused_purge(text, timestamptz, text) is
+    'Returns the line of a month that could not be purged: postponed when somebody was in the way, else failed.';
+
 create or replace function pgtrail._retention_period(trail_name text, organisation_id uuid)
     returns interval
     language plpgsql
@@ -3750,29 +4913,19 @@ create or replace function pgtrail.apply_retention(as_of timestamptz default now
     set jit = off
 as $$
 declare
-    -- How long a run may keep readers and writers of a trail waiting.
-    c_longest_wait constant text := '500ms';
     v_started timestamptz := clock_timestamp();
     v_setting pgtrail.retention_setting;
-    v_as_of timestamptz := apply_retention.as_of;
-    v_lock_timeout text := current_setting('lock_timeout');
-    v_tried_at timestamptz;
-    v_locked_at timestamptz;
     v_part record;
-    v_due record;
-    v_found bigint;
-    v_removed bigint;
+    v_purged record;
     v_drops jsonb := '[]'::jsonb;
     v_batches int := 0;
-    v_failures int := 0;
-    v_results jsonb := '[]'::jsonb;
-    v_lines jsonb;
+    v_lines pgtrail.purge_line[] := '{}'::pgtrail.purge_line[];
 begin
     select setting.* into strict v_setting from pgtrail.retention_setting as setting;
-    if v_as_of is null or not apply_retention.dry_run and v_as_of > clock_timestamp() then
+    if apply_retention.as_of is null or not apply_retention.dry_run and apply_retention.as_of > clock_timestamp() then
         raise exception 'as_of must not lie in the future'
             using errcode = 'invalid_parameter_value',
-                  detail = format('got %s', coalesce(v_as_of::text, 'null')),
+                  detail = format('got %s', coalesce(apply_retention.as_of::text, 'null')),
                   hint = 'Only a dry run looks ahead.';
     elsif not apply_retention.dry_run and not pgtrail._is_retention_enabled() then
         raise exception 'retention is not enabled in this copy of the database'
@@ -3783,135 +4936,49 @@ begin
     -- The lock of the sealer: what is sealed, and how much of it there is, stays as it is.
     perform from pgtrail.log as head where head.log_id = 1 for update;
 
-    for v_part in
-        select registered.trail_name, registered.relation, part.partition, part.month,
-            coalesce(due.organisations, '[]'::jsonb) as organisations
-        from pgtrail.trail as registered
-        cross join lateral pgtrail._monthly_partitions(registered.relation) as part
-        left join (
-            select one.trail_name, old.month,
-                jsonb_agg(to_jsonb(old) order by old.organisation_id) as organisations
-            from pgtrail.trail as one
-            cross join lateral pgtrail._due_months(one.trail_name, v_as_of) as old
-            group by one.trail_name, old.month
-        ) as due on due.trail_name = registered.trail_name and due.month = part.month
-        where due.organisations is not null
-            -- Empty.
-            or part.month + interval '1 month' <= v_as_of - pgtrail._retention_period(registered.trail_name, null)
-        order by registered.trail_name, part.month
-    loop
+    for v_part in select due.* from pgtrail._due_partitions(apply_retention.as_of) as due loop
         -- One failure never stops the others: it is part of the result.
         begin
-            v_lines := '[]'::jsonb;
-            if v_part.month + interval '1 month' <= v_as_of - v_setting.keep_at_least
-                and pgtrail._is_partition_due(v_part.trail_name, v_part.partition, v_part.month, v_as_of)
+            if v_part.month + interval '1 month' <= apply_retention.as_of - v_setting.keep_at_least
+                and pgtrail._is_partition_due(
+                    v_part.trail_name, v_part.partition, v_part.month, apply_retention.as_of)
             then
                 if v_setting.archive_before_drop
                     and not pgtrail._is_archived(v_part.trail_name, v_part.month::date)
                 then
-                    v_failures := v_failures + 1;
-                    v_lines := jsonb_build_array(jsonb_build_object(
-                        'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'postponed',
-                        'reason', format('%s is not archived yet', to_char(v_part.month, 'YYYY-MM'))));
+                    v_lines := v_lines || row(
+                        v_part.trail_name, null, 0, 'postponed',
+                        format('%s is not archived yet', to_char(v_part.month, 'YYYY-MM')))::pgtrail.purge_line;
                 elsif jsonb_array_length(v_drops) < v_setting.max_partitions then
                     v_drops := v_drops || to_jsonb(v_part);
                 end if;
             else
-                for v_due in
-                    select due.organisation_id, due.keep
-                    from jsonb_to_recordset(v_part.organisations) as due (organisation_id uuid, keep interval)
-                loop
-                    v_found := 0;
-                    if apply_retention.dry_run then
-                        execute array_to_string(array['select count(*) from (', pgtrail._due_entries_query(
-                            v_part.trail_name, v_due.organisation_id, v_part.month, v_as_of - v_due.keep),
-                            ') as due'], ' ')
-                        into v_found;
-                    else
-                        while v_batches < v_setting.max_batches loop
-                            v_removed := pgtrail._purge_entries(
-                                v_part.trail_name, v_due.organisation_id, v_part.month, v_as_of - v_due.keep,
-                                v_setting.batch_size);
-                            v_found := v_found + v_removed;
-                            -- What holds keep back does not use up the batches.
-                            v_batches := v_batches + (v_removed > 0)::int;
-                            exit when v_removed < v_setting.batch_size;
-                        end loop;
-                        if v_found > 0 then
-                            perform pgtrail.recount(
-                                v_part.relation, v_part.month, v_part.month + interval '1 month',
-                                v_due.organisation_id);
-                        end if;
-                    end if;
-                    if v_found > 0 then
-                        v_lines := v_lines || jsonb_build_object(
-                            'trail_name', v_part.trail_name, 'organisation', v_due.organisation_id,
-                            'entries', v_found, 'method', 'delete', 'reason', format(
-                                'of %s, past %s', to_char(v_part.month, 'YYYY-MM'), v_due.keep));
-                    end if;
-                end loop;
+                v_purged := pgtrail._purge_organisations(
+                    v_part.trail_name, v_part.relation, v_part.month, v_part.organisations, apply_retention.as_of,
+                    apply_retention.dry_run, v_setting.max_batches - v_batches, v_setting.batch_size);
+                v_batches := v_batches + v_purged.batches;
+                v_lines := v_lines || v_purged.lines;
             end if;
         exception
             when others then
-                v_failures := v_failures + 1;
-                v_lines := jsonb_build_array(jsonb_build_object(
-                    'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0,
-                    'method', case when sqlstate in ('55P03', '40P01') then 'postponed' else 'failed' end,
-                    'reason', format('%s: %s', to_char(v_part.month, 'YYYY-MM'), pgtrail.safe_error(sqlstate))));
+                v_lines := v_lines || pgtrail._refused_purge(v_part.trail_name, v_part.month, sqlstate);
         end;
-        v_results := v_results || v_lines;
     end loop;
 
     -- Last, because from the first drop until the end of the transaction everybody else waits for its trail.
-    for v_part in
-        select part.*
-        from jsonb_to_recordset(v_drops) as part (
-            trail_name text, partition regclass, month timestamptz, organisations jsonb)
-    loop
-        begin
-            select coalesce(
-                jsonb_agg(jsonb_build_object(
-                    'trail_name', v_part.trail_name, 'organisation', due.organisation_id,
-                    'entries', due.entries, 'method', 'drop', 'reason', format(
-                        '%s is past %s', to_char(v_part.month, 'YYYY-MM'), due.keep))),
-                jsonb_build_array(jsonb_build_object(
-                    'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0, 'method', 'drop',
-                    'reason', format('%s is empty and past the policy of the trail',
-                                     to_char(v_part.month, 'YYYY-MM')))))
-            into v_lines
-            from jsonb_to_recordset(v_part.organisations) as due (organisation_id uuid, keep interval, entries bigint);
-            if not apply_retention.dry_run then
-                v_tried_at := clock_timestamp();
-                -- Who has others waiting does not wait for long itself.
-                perform set_config(
-                    'lock_timeout', case when v_locked_at is null then c_longest_wait else '50ms' end, true);
-                perform pgtrail._drop_partition(v_part.trail_name, v_part.partition, v_part.month);
-                v_locked_at := coalesce(v_locked_at, v_tried_at);
-            end if;
-        exception
-            when others then
-                v_failures := v_failures + 1;
-                v_lines := jsonb_build_array(jsonb_build_object(
-                    'trail_name', v_part.trail_name, 'organisation', null, 'entries', 0,
-                    'method', case when sqlstate in ('55P03', '40P01') then 'postponed' else 'failed' end,
-                    'reason', format('%s: %s', to_char(v_part.month, 'YYYY-MM'), pgtrail.safe_error(sqlstate))));
-        end;
-        perform set_config('lock_timeout', v_lock_timeout, true);
-        v_results := v_results || v_lines;
-        exit when clock_timestamp() > v_locked_at + c_longest_wait::interval;
-    end loop;
+    v_lines := v_lines || pgtrail._drop_due_partitions(v_drops, apply_retention.dry_run);
 
     if not apply_retention.dry_run then
         insert into pgtrail.purge_run (as_of, started_at, finished_at, entries, failures, results)
-        select v_as_of, v_started, clock_timestamp(), coalesce(sum(line.entries), 0), v_failures, v_results
-        from jsonb_to_recordset(v_results) as line (entries bigint);
-        perform pgtrail._record_act('retention.applied', null, jsonb_build_object('as_of', v_as_of, 'results', v_results));
+        select apply_retention.as_of, v_started, clock_timestamp(), coalesce(sum(line.entries), 0),
+            count(*) filter (where line.method in ('postponed', 'failed')),
+            coalesce(jsonb_agg(to_jsonb(line)), '[]'::jsonb)
+        from unnest(v_lines) as line;
+        perform pgtrail._record_act('retention.applied', null, jsonb_build_object(
+            'as_of', apply_retention.as_of, 'results', to_jsonb(v_lines)));
     end if;
 
-    return query
-    select line.trail_name, line.organisation, line.entries, line.method, line.reason
-    from jsonb_to_recordset(v_results) as line (
-        trail_name text, organisation uuid, entries bigint, method text, reason text);
+    return query select line.* from unnest(v_lines) as line;
 end;
 $$;
 
@@ -4109,12 +5176,10 @@ comment on function pgtrail.set_retention_floor(interval) is
     'Audited. Raises 22023.';
 
 create or replace function pgtrail._append_batch(
-    head          pgtrail.log,
-    leaves        bytea[],
-    content       jsonb,
-    to_tx_id      xid8,
-    to_trail_name text,
-    to_entry_id   uuid
+    head    pgtrail.log,
+    leaves  bytea[],
+    content jsonb,
+    ends_at pgtrail.log_position
 )
     returns void
     language plpgsql
@@ -4123,7 +5188,7 @@ as $$
 declare
     v_size bigint := (_append_batch.head).tree_size + cardinality(_append_batch.leaves);
     v_root bytea;
-    v_before pgtrail.batch;
+    v_starts_at pgtrail.log_position;
 begin
     insert into pgtrail.tile as tile (log_id, level, tile_index, hashes)
     select (_append_batch.head).log_id, 0, ((_append_batch.head).tree_size + leaf.place - 1) >> 8,
@@ -4135,11 +5200,14 @@ begin
     v_root := pgtrail._range_hash((_append_batch.head).log_id, 0, v_size);
 
     -- A batch begins where the one before it ended, so that no position lies between two batches.
-    select batch.* into v_before
+    select (pgtrail._batch_end(batch)).* into v_starts_at
     from pgtrail.batch as batch
     where batch.log_id = (_append_batch.head).log_id and batch.era = (_append_batch.head).era
     order by batch.first_leaf desc
     limit 1;
+    if not found then
+        v_starts_at := pgtrail._position_before('0'::xid8);
+    end if;
 
     insert into pgtrail.batch (
         log_id, first_leaf, entries, root, era,
@@ -4147,9 +5215,8 @@ begin
     values (
         (_append_batch.head).log_id, (_append_batch.head).tree_size, cardinality(_append_batch.leaves), v_root,
         (_append_batch.head).era,
-        coalesce(v_before.to_tx_id, '0'::xid8), coalesce(v_before.to_trail_name, ''),
-        coalesce(v_before.to_entry_id, '00000000-0000-0000-0000-000000000000'::uuid),
-        _append_batch.to_tx_id, _append_batch.to_trail_name, _append_batch.to_entry_id);
+        v_starts_at.tx_id, v_starts_at.trail_name, v_starts_at.entry_id,
+        (_append_batch.ends_at).tx_id, (_append_batch.ends_at).trail_name, (_append_batch.ends_at).entry_id);
 
     insert into pgtrail.batch_content (log_id, first_leaf, trail_name, month, entries, version)
     select (_append_batch.head).log_id, (_append_batch.head).tree_size, part.trail_name, part.month, part.entries,
@@ -4163,10 +5230,10 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, xid8, text, uuid)
+revoke all on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position)
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, xid8, text, uuid) is
-    'Appends leaves to the tree: tiles, root, a row of pgtrail.batch that ends at the position to, and its content as '
+comment on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position) is
+    'Appends leaves to the tree: tiles, root, a row of pgtrail.batch, and its content as '
     '[{trail_name, month, version, entries}].';
 
 -- After a restore into another cluster transaction ids start low: new entries would lie below the position of the log.
@@ -4178,7 +5245,7 @@ create or replace function pgtrail._begin_era(log_id int)
     set lock_timeout = '5s'
 as $$
 declare
-    c_end constant xid8 := '18446744073709551615'::xid8;
+    c_end constant pgtrail.log_position := pgtrail._era_end();
     v_log pgtrail.log;
     v_trail record;
     v_batch bigint;
@@ -4195,7 +5262,7 @@ begin
     end loop;
 
     -- What the old cluster had not sealed yet, and what the new one wrote with ids above the position.
-    while pgtrail._seal_batch(v_log.log_id, c_end, 10000) = 10000 loop
+    while pgtrail._seal_batch(v_log.log_id, c_end.tx_id, 10000) = 10000 loop
     end loop;
 
     -- What the new one wrote with ids below it: entries that lie within a batch and are no leaf of it.
@@ -4214,7 +5281,8 @@ begin
             where format.trail_name = v_stray.trail_name;
             v_leaves := v_leaves
                 || sha256('\x00'::bytea || pgtrail._entry_bytes(v_stray.trail_name, v_stray.entry_id, v_version));
-            perform pgtrail._add_counts(pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
+            perform pgtrail._add_counts(
+                pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
             v_late := v_late || jsonb_build_object(
                 'trail_name', v_stray.trail_name,
                 'entry_id', v_stray.entry_id,
@@ -4235,15 +5303,12 @@ begin
         select v_log.log_id, v_log.tree_size + late.place - 1, late.value ->> 'trail_name',
             (late.value ->> 'entry_id')::uuid, 'written after a restore, before it was noticed'
         from jsonb_array_elements(v_late) with ordinality as late (value, place);
-        perform pgtrail._append_batch(
-            v_log, v_leaves, v_content, c_end, '', '00000000-0000-0000-0000-000000000000'::uuid);
+        perform pgtrail._append_batch(v_log, v_leaves, v_content, c_end);
     end if;
 
+    perform pgtrail._move_head(v_log.log_id, pgtrail._position_before('0'::xid8));
     update pgtrail.log as head
     set era = head.era + 1,
-        tx_id = '0'::xid8,
-        trail_name = '',
-        entry_id = '00000000-0000-0000-0000-000000000000'::uuid,
         system_identifier = (select control.system_identifier from pg_control_system() as control)
     where head.log_id = v_log.log_id;
 end;
@@ -4253,6 +5318,26 @@ revoke all on function pgtrail._begin_era(int) from public, anon, authenticated,
 comment on function pgtrail._begin_era(int) is
     'Closes the era of another cluster: seals all of its entries and those that this cluster wrote under it, and '
     'begins a new one. Raises 55P03 when a writer keeps it waiting for more than 5 seconds.';
+
+create or replace function pgtrail._move_head(log_id int, to_position pgtrail.log_position)
+    returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update pgtrail.log as head
+    set tx_id = (_move_head.to_position).tx_id,
+        trail_name = (_move_head.to_position).trail_name,
+        entry_id = (_move_head.to_position).entry_id
+    where head.log_id = _move_head.log_id;
+end;
+$$;
+
+revoke all on function pgtrail._move_head(int, pgtrail.log_position)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._move_head(int, pgtrail.log_position) is
+    'Says that everything of the era up to a position is sealed.';
 
 -- Batches are small, so that the leaf of an entry is found by a search in few tiles.
 create or replace function pgtrail._seal_batch(
@@ -4268,23 +5353,17 @@ create or replace function pgtrail._seal_batch(
 as $$
 declare
     v_log pgtrail.log;
-    v_found int;
-    v_last jsonb;
-    v_leaves bytea[];
-    v_content jsonb;
-    v_hours pgtrail.rollup[];
-    v_too_long jsonb;
-    v_encoded boolean := false;
+    v_next record;
+    v_ends_at pgtrail.log_position;
 begin
     select head.* into strict v_log from pgtrail.log as head where head.log_id = _seal_batch.log_id;
 
-    while not v_encoded loop
+    while v_next is null loop
         begin
             with entry as materialized (
                 select entries.*, row_number() over () as place
                 from pgtrail._encoded_entries(
-                    v_log.era, v_log.tx_id, v_log.trail_name, v_log.entry_id,
-                    _seal_batch.to_tx_id, '', '00000000-0000-0000-0000-000000000000',
+                    v_log.era, pgtrail._head_position(v_log), pgtrail._position_before(_seal_batch.to_tx_id),
                     _seal_batch.max_entries, null, _seal_batch.of_trails) as entries
             ),
             counted as materialized (
@@ -4304,23 +5383,22 @@ begin
                 having sum(counted.leaves) > 0
             )
             select
-                (select count(*)::int from entry),
+                (select count(*)::int from entry) as found,
                 (
-                    select to_jsonb(entry) - 'leaf'
+                    select (entry.tx_id, entry.trail_name, entry.entry_id)::pgtrail.log_position
                     from entry
                     where entry.place = (select count(*) from entry)
-                ),
-                (select array_agg(entry.leaf order by entry.place) from entry where entry.leaf is not null),
-                (select jsonb_agg(to_jsonb(content)) from content),
+                ) as ends_at,
+                (select array_agg(entry.leaf order by entry.place) from entry where entry.leaf is not null) as leaves,
+                (select jsonb_agg(to_jsonb(content)) from content) as content,
                 (
                     select array_agg((
                         counted.trail_name, counted.organisation_id, 'hour', counted.hour, counted.bucket,
                         counted.entries, counted.last_at)::pgtrail.rollup)
                     from counted
-                ),
-                (select jsonb_agg(to_jsonb(entry) - 'leaf') from entry where entry.leaf is null)
-            into v_found, v_last, v_leaves, v_content, v_hours, v_too_long;
-            v_encoded := true;
+                ) as hours,
+                (select jsonb_agg(to_jsonb(entry) - 'leaf') from entry where entry.leaf is null) as too_long
+            into v_next;
         exception
             when data_exception or feature_not_supported or program_limit_exceeded
                 or syntax_error_or_access_rule_violation
@@ -4336,29 +5414,22 @@ begin
 
     insert into pgtrail.unsealable_entry (trail_name, entry_id, sqlstate, reason)
     select long_entry.trail_name, long_entry.entry_id, '54000', 'the entry is longer than 65,535 bytes'
-    from jsonb_to_recordset(v_too_long) as long_entry (trail_name text, entry_id uuid);
+    from jsonb_to_recordset(v_next.too_long) as long_entry (trail_name text, entry_id uuid);
 
     -- When the limit was not reached, nothing is left up to the watermark.
-    if v_found < _seal_batch.max_entries then
-        v_last := jsonb_build_object(
-            'tx_id', _seal_batch.to_tx_id, 'trail_name', '', 'entry_id', '00000000-0000-0000-0000-000000000000');
+    v_ends_at := case
+        when v_next.found < _seal_batch.max_entries then pgtrail._position_before(_seal_batch.to_tx_id)
+        else v_next.ends_at
+    end;
+    if cardinality(v_next.leaves) > 0 then
+        perform pgtrail._append_batch(v_log, v_next.leaves, v_next.content, v_ends_at);
     end if;
+    if v_next.found > 0 then
+        perform pgtrail._add_counts(v_next.hours);
+    end if;
+    perform pgtrail._move_head(v_log.log_id, v_ends_at);
 
-    if cardinality(v_leaves) > 0 then
-        perform pgtrail._append_batch(
-            v_log, v_leaves, v_content,
-            (v_last ->> 'tx_id')::xid8, v_last ->> 'trail_name', (v_last ->> 'entry_id')::uuid);
-    end if;
-    if v_found > 0 then
-        perform pgtrail._add_counts(v_hours);
-    end if;
-    update pgtrail.log as head
-    set tx_id = (v_last ->> 'tx_id')::xid8,
-        trail_name = v_last ->> 'trail_name',
-        entry_id = (v_last ->> 'entry_id')::uuid
-    where head.log_id = v_log.log_id;
-
-    return v_found;
+    return v_next.found;
 end;
 $$;
 
@@ -4458,9 +5529,7 @@ begin
     v_watermark := pg_snapshot_xmin(pg_current_snapshot());
     v_trails := pgtrail._trails_between(v_log.tx_id, v_watermark);
     if v_trails = '{}'::text[] then
-        update pgtrail.log as head
-        set tx_id = v_watermark, trail_name = '', entry_id = '00000000-0000-0000-0000-000000000000'::uuid
-        where head.log_id = v_log.log_id;
+        perform pgtrail._move_head(v_log.log_id, pgtrail._position_before(v_watermark));
     end if;
     while v_trails <> '{}'::text[] loop
         v_wanted := least(c_batch_entries, seal.max_entries - v_sealed)::int;
@@ -4501,7 +5570,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_counts(pgtrail.rollup[]) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._add_counts(pgtrail.rollup[])
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._add_counts(pgtrail.rollup[]) is
     'Adds counts of hours, each hour, organisation and bucket of a trail once, to pgtrail.rollup, and to its months.';
 
@@ -4518,13 +5588,15 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _counted_columns_expression.trail_name;
     return format(
-        'coalesce(entry.%I, ''00000000-0000-0000-0000-000000000000''::uuid) as organisation_id, '
+        'coalesce(entry.%I, %L::uuid) as organisation_id, '
         'entry.%I as at, coalesce((%s)::text, ''none'') as bucket',
-        v_trail.organisation_column, v_trail.time_column, coalesce(v_trail.bucket, '''all'''));
+        v_trail.organisation_column, pgtrail.platform_organisation(), v_trail.time_column,
+        coalesce(v_trail.bucket, '''all'''));
 end;
 $$;
 
-revoke all on function pgtrail._counted_columns_expression(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._counted_columns_expression(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._counted_columns_expression(text) is
     'Returns the columns organisation_id, at and bucket of the row "entry" of a trail, as SQL: what it is counted by.';
 
@@ -4595,7 +5667,8 @@ begin
         'select array_agg((trail_name, organisation_id, ''hour'', hour, bucket, entries, last_at)::pgtrail.rollup)',
         'from (select $1 as trail_name, organisation_id, date_bin(''1 hour'', at, ''2000-01-01Z'') as hour, bucket,',
         'count(*) as entries, max(at) as last_at',
-        'from (select', pgtrail._counted_columns_expression(_hour_counts.trail_name), 'from', v_relation::text, 'as entry where',
+        'from (select', pgtrail._counted_columns_expression(_hour_counts.trail_name), 'from', v_relation::text,
+        'as entry where',
         _hour_counts.condition, ') as counted group by 2, 3, 4) as part'
     ], ' ')
     into v_hours
@@ -4642,13 +5715,17 @@ begin
         select part.from_at, part.to_at, part.condition
         from (values
             (_uncounted_query.from_at, _uncounted_query.from_hour, 'true'),
-            (_uncounted_query.from_hour, _uncounted_query.to_hour, pgtrail._unsealed_condition(_uncounted_query.trail_name)),
+            (
+                _uncounted_query.from_hour, _uncounted_query.to_hour,
+                pgtrail._unsealed_condition(_uncounted_query.trail_name)
+            ),
             (_uncounted_query.to_hour, _uncounted_query.to_at, 'true')
         ) as part (from_at, to_at, condition)
         where part.from_at < part.to_at
     loop
         v_parts := v_parts || array_to_string(array[
-            'select', pgtrail._counted_columns_expression(_uncounted_query.trail_name), 'from', v_relation::text, 'as entry where',
+            'select', pgtrail._counted_columns_expression(_uncounted_query.trail_name), 'from', v_relation::text,
+            'as entry where',
             pgtrail._organisation_condition(_uncounted_query.trail_name, _uncounted_query.organisation_id), 'and',
             case when v_part.from_at > '-infinity'
                 then format('entry.id >= %L and', pgtrail.uuid7_floor(v_part.from_at)) end,
@@ -4707,7 +5784,9 @@ begin
         v_organisation := 'and ' || pgtrail._organisation_condition(v_trail_name, recount.organisation_id);
     end if;
     -- Month by month, so that the counts fit into memory however long the history is.
-    for v_month in select month.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as month (month) loop
+    for v_month in
+        select found.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as found (month)
+    loop
         perform pgtrail._add_counts(pgtrail._hour_counts(v_trail_name, array_to_string(array[
             'not (', pgtrail._unsealed_condition(v_trail_name), ')',
             format('and entry.id >= %L', pgtrail.uuid7_floor(v_month)),
@@ -4739,7 +5818,8 @@ begin
     set bucket = set_summary.bucket
     where registered.trail_name = v_trail_name;
     -- Also of a trail that has no entries yet, the expression must be one.
-    execute format('select %s from %s as entry limit 0', pgtrail._counted_columns_expression(v_trail_name), set_summary.trail);
+    execute format(
+        'select %s from %s as entry limit 0', pgtrail._counted_columns_expression(v_trail_name), set_summary.trail);
     perform pgtrail.recount(set_summary.trail);
 end;
 $$;
@@ -4924,6 +6004,119 @@ comment on function pgtrail.verify_rollups(regclass) is
     'differs, in number or in the time of its newest event; no row when summaries are exact. Reads every entry. '
     'Raises 22023 (no trail).';
 
+create or replace function pgtrail._add_entry_format(
+    trail_name text,
+    relation   regclass,
+    erasable   name[],
+    digested   name[]
+)
+    returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_columns name[];
+begin
+    -- The entry of the log holds every column but the salt and what is generated. Sealed entries keep the format they
+    -- were sealed with.
+    select array_agg(attribute.attname order by attribute.attnum) into v_columns
+    from pg_catalog.pg_attribute as attribute
+    where attribute.attrelid = _add_entry_format.relation
+        and attribute.attnum > 0
+        and not attribute.attisdropped
+        and attribute.attgenerated = ''
+        and attribute.attname <> 'erasure_salt';
+    insert into pgtrail.entry_format (trail_name, version, columns, erasable, digested)
+    select _add_entry_format.trail_name, coalesce(max(format.version), 0) + 1, v_columns,
+        _add_entry_format.erasable, _add_entry_format.digested
+    from pgtrail.entry_format as format
+    where format.trail_name = _add_entry_format.trail_name
+    having (
+        select (newest.columns, newest.erasable, newest.digested)
+            is distinct from (v_columns, _add_entry_format.erasable, _add_entry_format.digested)
+        from (values (max(format.version))) as last (version)
+        left join pgtrail.entry_format as newest
+            on newest.trail_name = _add_entry_format.trail_name and newest.version = last.version
+    );
+end;
+$$;
+
+revoke all on function pgtrail._add_entry_format(text, regclass, name[], name[])
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_entry_format(text, regclass, name[], name[]) is
+    'Adds the version of the format in which later entries of a trail enter the log, when the last one is another.';
+
+create or replace function pgtrail._add_trail_constraints(relation regclass)
+    returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (
+        select from pg_catalog.pg_constraint
+        where conrelid = _add_trail_constraints.relation and conname = 'id_is_uuid_v7'
+    ) then
+        execute format(
+            'alter table %s add constraint id_is_uuid_v7 check ((get_byte(uuid_send(id), 6) >> 4) = 7)',
+            _add_trail_constraints.relation);
+    end if;
+    if not exists (
+        select from pg_catalog.pg_constraint
+        where conrelid = _add_trail_constraints.relation and conname = 'event_is_not_in_the_future'
+    ) then
+        execute format(
+            'alter table %s add constraint event_is_not_in_the_future '
+            'check (%I <= recorded_at + interval ''5 minutes'')',
+            _add_trail_constraints.relation, pgtrail._time_column(_add_trail_constraints.relation));
+    end if;
+end;
+$$;
+
+revoke all on function pgtrail._add_trail_constraints(regclass)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_trail_constraints(regclass) is
+    'Gives a trail the constraints on its id and on the time of the event, where it lacks them.';
+
+create or replace function pgtrail._add_trail_indexes(relation regclass, organisation_column name)
+    returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_trail name := (
+        select class.relname from pg_catalog.pg_class as class where class.oid = _add_trail_indexes.relation);
+begin
+    if not exists (
+        select
+        from pg_catalog.pg_index as index
+        join pg_catalog.pg_attribute as attribute
+            on attribute.attrelid = index.indrelid and attribute.attname = _add_trail_indexes.organisation_column
+        join pg_catalog.pg_attribute as key on key.attrelid = index.indrelid and key.attname = 'id'
+        where index.indrelid = _add_trail_indexes.relation
+            and index.indkey::text = attribute.attnum || ' ' || key.attnum
+            and index.indpred is null
+    ) then
+        execute format(
+            'create index %I on %s (%I, id)',
+            left(v_trail || '_' || _add_trail_indexes.organisation_column, 56) || '_id_idx',
+            _add_trail_indexes.relation, _add_trail_indexes.organisation_column);
+    end if;
+
+    execute format(
+        'create index if not exists %I on %s (tx_id, id)',
+        left(v_trail::text, 51) || '_tx_id_id_idx', _add_trail_indexes.relation);
+end;
+$$;
+
+revoke all on function pgtrail._add_trail_indexes(regclass, name)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_trail_indexes(regclass, name) is
+    'Gives a trail the indexes on (organisation, id), which pages read, and on (tx_id, id), which sealing does, where '
+    'it lacks them.';
+
 -- The row guard is for replication apply, which fires row triggers only. The statement guard refuses
 -- statements that match no row and TRUNCATE; unlike the row guard it is not cloned to partitions.
 create or replace function pgtrail._attach_guards(relation regclass)
@@ -4954,6 +6147,35 @@ $$;
 revoke all on function pgtrail._attach_guards(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._attach_guards(regclass) is
     'Makes a trail or one of its partitions append-only: guards enabled always, row level security on, no privileges.';
+
+create or replace function pgtrail._grant_trail(relation regclass)
+    returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('grant select, update, delete on %s to pgtrail_purger', _grant_trail.relation);
+    execute format('grant select on %s to authenticated, service_role, pgtrail_auditor', _grant_trail.relation);
+    execute format(
+        'grant insert (%s) on %s to service_role',
+        (
+            select string_agg(quote_ident(attribute.attname), ', ' order by attribute.attnum)
+            from pg_catalog.pg_attribute as attribute
+            where attribute.attrelid = _grant_trail.relation
+                and attribute.attnum > 0
+                and not attribute.attisdropped
+                and attribute.attgenerated = ''
+                and attribute.attname <> all (pgtrail._server_columns())
+        ),
+        _grant_trail.relation);
+end;
+$$;
+
+revoke all on function pgtrail._grant_trail(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._grant_trail(regclass) is
+    'Grants what each role may do with a trail: readers SELECT, service_role INSERT of the columns that are not the '
+    'database''s to set, the purger what a purge or an erasure takes.';
 
 create or replace function pgtrail._is_owned(name text)
     returns boolean
@@ -5013,8 +6235,8 @@ create or replace function pgtrail._months_with_entries(
 as $$
 declare
     v_relation regclass;
-    v_next_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.from_at), '00000000-0000-0000-0000-000000000000');
-    v_end_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.to_at), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_next_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.from_at), pgtrail._least_id());
+    v_end_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.to_at), pgtrail._greatest_id());
     v_found_id uuid;
     v_month timestamptz;
 begin
@@ -5052,7 +6274,7 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _organisation_condition.trail_name;
     return case
-        when _organisation_condition.organisation_id <> '00000000-0000-0000-0000-000000000000'
+        when _organisation_condition.organisation_id <> pgtrail.platform_organisation()
             then format('entry.%I = %L', v_column, _organisation_condition.organisation_id)
         else format('(entry.%1$I = %2$L or entry.%1$I is null)', v_column, _organisation_condition.organisation_id)
     end;
@@ -5065,6 +6287,7 @@ comment on function pgtrail._organisation_condition(text, uuid) is
     'Returns the condition, as SQL over the row "entry" of a trail, under which it counts for an organisation. What '
     'has no organisation counts for the platform.';
 
+-- Core alone has nowhere to write yet: what was done is then in the tables that it changed.
 create or replace function pgtrail._record_act(action text, organisation_id uuid, details jsonb)
     returns void
     language plpgsql
@@ -5072,9 +6295,12 @@ create or replace function pgtrail._record_act(action text, organisation_id uuid
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if to_regclass('public.audit_log') is null then
+        return;
+    end if;
     insert into public.audit_log (organisation_id, actor_id, actor_kind, action, details)
     values (
-        coalesce(_record_act.organisation_id, '00000000-0000-0000-0000-000000000000'),
+        coalesce(_record_act.organisation_id, pgtrail.platform_organisation()),
         session_user, 'system', _record_act.action, jsonb_strip_nulls(_record_act.details));
 end;
 $$;
@@ -5082,7 +6308,160 @@ $$;
 revoke all on function pgtrail._record_act(text, uuid, jsonb)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._record_act(text, uuid, jsonb) is
-    'Records an act of administration in audit_log: of an organisation, or of the platform.';
+    'Records an act of administration in audit_log, where that is installed: of an organisation, or of the platform.';
+
+create or replace function pgtrail._server_columns()
+    returns name[]
+    language plpgsql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return '{recorded_at,era,tx_id,database_role,erasure_salt}'::name[];
+end;
+$$;
+
+revoke all on function pgtrail._server_columns() from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._server_columns() is
+    'Returns the columns of a trail that the database alone sets: no grant lets a writer send them.';
+
+create or replace function pgtrail._set_trail_policies(relation regclass, organisation_column name)
+    returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- One policy a role, so that none is evaluated beside another. The subquery runs once per query.
+    execute format('drop policy if exists select_member on %s', _set_trail_policies.relation);
+    execute format(
+        'create policy select_member on %s for select to authenticated '
+        'using (%I = any ((select pgtrail.readable_organisations())::uuid[]))',
+        _set_trail_policies.relation, _set_trail_policies.organisation_column);
+    execute format('drop policy if exists select_auditor on %s', _set_trail_policies.relation);
+    execute format(
+        'create policy select_auditor on %s for select to pgtrail_auditor using (true)', _set_trail_policies.relation);
+    -- service_role bypasses row level security on Supabase, but not where pgtrail itself made the role.
+    execute format('drop policy if exists select_service on %s', _set_trail_policies.relation);
+    execute format(
+        'create policy select_service on %s for select to service_role using (true)', _set_trail_policies.relation);
+    execute format('drop policy if exists insert_service on %s', _set_trail_policies.relation);
+    execute format(
+        'create policy insert_service on %s for insert to service_role with check (true)',
+        _set_trail_policies.relation);
+
+    execute format('drop policy if exists all_purger on %s', _set_trail_policies.relation);
+    execute format(
+        'create policy all_purger on %s to pgtrail_purger using (true) with check (true)',
+        _set_trail_policies.relation);
+end;
+$$;
+
+revoke all on function pgtrail._set_trail_policies(regclass, name)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._set_trail_policies(regclass, name) is
+    'Gives a trail its policies: members read their organisation, auditors and service_role read all, service_role '
+    'writes.';
+
+create or replace function pgtrail._time_column(relation regclass)
+    returns name
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select attribute.attname
+        from pg_catalog.pg_attribute as attribute
+        join pg_catalog.pg_attrdef as expression
+            on expression.adrelid = attribute.attrelid and expression.adnum = attribute.attnum
+        where attribute.attrelid = _time_column.relation
+            and attribute.attgenerated = 's'
+            and pg_get_expr(expression.adbin, expression.adrelid) = 'pgtrail.uuid7_time(id)'
+    );
+end;
+$$;
+
+revoke all on function pgtrail._time_column(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._time_column(regclass) is
+    'Returns the column of a trail that shows the time of the event: the one generated by pgtrail.uuid7_time(id).';
+
+create or replace function pgtrail._trail_shape_defect(
+    relation            regclass,
+    organisation_column name,
+    erasable            name[],
+    digested            name[]
+)
+    returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(
+        (
+            select case
+                when class.relkind <> 'p' or partition.partstrat <> 'r' or partition.partattrs::text <> key.attnum::text
+                    then 'it must be partitioned by range (id)'
+                when key.atttypid <> 'uuid'::regtype or not exists (
+                    select from pg_catalog.pg_constraint
+                    where conrelid = class.oid and contype = 'p' and conkey = array[key.attnum])
+                    then 'its primary key must be id uuid'
+                when pgtrail._time_column(class.oid) is null
+                    then 'it must have one column "<event>_at timestamptz generated always as '
+                        '(pgtrail.uuid7_time(id)) stored"'
+            end
+            from pg_catalog.pg_class as class
+            left join pg_catalog.pg_partitioned_table as partition on partition.partrelid = class.oid
+            left join pg_catalog.pg_attribute as key on key.attrelid = class.oid and key.attname = 'id'
+            where class.oid = _trail_shape_defect.relation
+        ),
+        (
+            select format('it must have column "%s %s %s"', required.name, required.type, required.clause)
+            from (values
+                ('recorded_at'::name, 'timestamptz'::regtype, true, 'clock_timestamp()',
+                    'not null default clock_timestamp()'),
+                ('era', 'smallint', true, null, 'not null default 0'),
+                ('tx_id', 'xid8', true, 'pg_current_xact_id()', 'not null default pg_current_xact_id()'),
+                ('erasure_salt', 'uuid', false, 'gen_random_uuid()', 'default gen_random_uuid()'),
+                (_trail_shape_defect.organisation_column, 'uuid', false, null, '')
+            ) as required (name, type, not_null, default_expression, clause)
+            left join pg_catalog.pg_attribute as attribute
+                on attribute.attrelid = _trail_shape_defect.relation and attribute.attname = required.name
+            left join pg_catalog.pg_attrdef as expression
+                on expression.adrelid = attribute.attrelid and expression.adnum = attribute.attnum
+            where (required.name <> 'erasure_salt' or _trail_shape_defect.erasable <> '{}')
+                and (attribute.atttypid is distinct from required.type
+                    or required.not_null and not attribute.attnotnull
+                    or required.default_expression is not null
+                        and pg_get_expr(expression.adbin, expression.adrelid)
+                            is distinct from required.default_expression)
+            limit 1
+        ),
+        (
+            select format('column "%s" cannot be erasable or digested: it is missing or required', named.name)
+            from unnest(_trail_shape_defect.erasable || _trail_shape_defect.digested) as named (name)
+            left join pg_catalog.pg_attribute as attribute
+                on attribute.attrelid = _trail_shape_defect.relation
+                and attribute.attname = named.name
+                and attribute.attnum > 0
+            where attribute.attname is null
+                or attribute.attname = any (
+                    pgtrail._server_columns() || array[
+                        'id', pgtrail._time_column(_trail_shape_defect.relation),
+                        _trail_shape_defect.organisation_column])
+                or attribute.attnotnull and named.name = any (_trail_shape_defect.erasable)
+            limit 1
+        )
+    );
+end;
+$$;
+
+revoke all on function pgtrail._trail_shape_defect(regclass, name, name[], name[])
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._trail_shape_defect(regclass, name, name[], name[]) is
+    'Returns what keeps a table from being a trail, as a sentence; null when nothing does.';
 
 -- Invoker: it is run by the owner of the table, who must be a member of pgtrail_owner.
 -- Idempotent: a newer version of pgtrail calls it again for every registered trail.
@@ -5098,78 +6477,10 @@ create or replace function pgtrail.create_trail(
     set client_min_messages = warning
 as $$
 declare
-    -- Set by the database alone: no grant lets a writer send them.
-    c_server_columns constant name[] := '{recorded_at,era,tx_id,database_role,erasure_salt}'::name[];
-    v_trail name;
-    v_time_column name;
-    v_defect text;
-    v_columns name[];
+    v_trail text := (select class.relname from pg_catalog.pg_class as class where class.oid = create_trail.relation);
+    v_defect text := pgtrail._trail_shape_defect(
+        create_trail.relation, create_trail.organisation_column, create_trail.erasable, create_trail.digested);
 begin
-    select class.relname,
-        case
-            when class.relkind <> 'p' or partition.partstrat <> 'r' or partition.partattrs::text <> key.attnum::text
-                then 'it must be partitioned by range (id)'
-            when key.atttypid <> 'uuid'::regtype or not exists (
-                select from pg_catalog.pg_constraint
-                where conrelid = class.oid and contype = 'p' and conkey = array[key.attnum])
-                then 'its primary key must be id uuid'
-        end
-    into v_trail, v_defect
-    from pg_catalog.pg_class as class
-    left join pg_catalog.pg_partitioned_table as partition on partition.partrelid = class.oid
-    left join pg_catalog.pg_attribute as key on key.attrelid = class.oid and key.attname = 'id'
-    where class.oid = create_trail.relation;
-
-    select attribute.attname into v_time_column
-    from pg_catalog.pg_attribute as attribute
-    join pg_catalog.pg_attrdef as expression
-        on expression.adrelid = attribute.attrelid and expression.adnum = attribute.attnum
-    where attribute.attrelid = create_trail.relation
-        and attribute.attgenerated = 's'
-        and pg_get_expr(expression.adbin, expression.adrelid) = 'pgtrail.uuid7_time(id)';
-
-    v_defect := coalesce(
-        v_defect,
-        case when v_time_column is null then
-            'it must have one column "<event>_at timestamptz generated always as (pgtrail.uuid7_time(id)) stored"'
-        end,
-        (
-            select format('it must have column "%s %s %s"', required.name, required.type, required.clause)
-            from (values
-                ('recorded_at'::name, 'timestamptz'::regtype, true, 'clock_timestamp()',
-                    'not null default clock_timestamp()'),
-                ('era', 'smallint', true, null, 'not null default 0'),
-                ('tx_id', 'xid8', true, 'pg_current_xact_id()', 'not null default pg_current_xact_id()'),
-                ('erasure_salt', 'uuid', false, 'gen_random_uuid()', 'default gen_random_uuid()'),
-                (create_trail.organisation_column, 'uuid', false, null, '')
-            ) as required (name, type, not_null, default_expression, clause)
-            left join pg_catalog.pg_attribute as attribute
-                on attribute.attrelid = create_trail.relation and attribute.attname = required.name
-            left join pg_catalog.pg_attrdef as expression
-                on expression.adrelid = attribute.attrelid and expression.adnum = attribute.attnum
-            where (required.name <> 'erasure_salt' or create_trail.erasable <> '{}')
-                and (attribute.atttypid is distinct from required.type
-                    or required.not_null and not attribute.attnotnull
-                    or required.default_expression is not null
-                        and pg_get_expr(expression.adbin, expression.adrelid)
-                            is distinct from required.default_expression)
-            limit 1
-        ),
-        (
-            select format('column "%s" cannot be erasable or digested: it is missing or required', named.name)
-            from unnest(create_trail.erasable || create_trail.digested) as named (name)
-            left join pg_catalog.pg_attribute as attribute
-                on attribute.attrelid = create_trail.relation
-                and attribute.attname = named.name
-                and attribute.attnum > 0
-            where attribute.attname is null
-                or attribute.attname = any (
-                    c_server_columns || array['id', v_time_column, create_trail.organisation_column])
-                or attribute.attnotnull and named.name = any (create_trail.erasable)
-            limit 1
-        )
-    );
-
     if v_defect is not null then
         raise exception '% does not have the shape of a trail', create_trail.relation
             using errcode = 'TR001',
@@ -5187,116 +6498,27 @@ begin
     end if;
 
     execute format('alter table %s owner to pgtrail_owner', create_trail.relation);
-
-    if not exists (
-        select from pg_catalog.pg_constraint
-        where conrelid = create_trail.relation and conname = 'id_is_uuid_v7'
-    ) then
-        execute format(
-            'alter table %s add constraint id_is_uuid_v7 check ((get_byte(uuid_send(id), 6) >> 4) = 7)',
-            create_trail.relation);
-    end if;
-    if not exists (
-        select from pg_catalog.pg_constraint
-        where conrelid = create_trail.relation and conname = 'event_is_not_in_the_future'
-    ) then
-        execute format(
-            'alter table %s add constraint event_is_not_in_the_future '
-            'check (%I <= recorded_at + interval ''5 minutes'')',
-            create_trail.relation, v_time_column);
-    end if;
-
-    if not exists (
-        select
-        from pg_catalog.pg_index as index
-        join pg_catalog.pg_attribute as attribute
-            on attribute.attrelid = index.indrelid and attribute.attname = create_trail.organisation_column
-        join pg_catalog.pg_attribute as key on key.attrelid = index.indrelid and key.attname = 'id'
-        where index.indrelid = create_trail.relation
-            and index.indkey::text = attribute.attnum || ' ' || key.attnum
-            and index.indpred is null
-    ) then
-        execute format(
-            'create index %I on %s (%I, id)',
-            left(v_trail || '_' || create_trail.organisation_column, 56) || '_id_idx',
-            create_trail.relation, create_trail.organisation_column);
-    end if;
-
-    execute format(
-        'create index if not exists %I on %s (tx_id, id)',
-        left(v_trail::text, 51) || '_tx_id_id_idx', create_trail.relation);
-
+    perform pgtrail._add_trail_constraints(create_trail.relation);
+    perform pgtrail._add_trail_indexes(create_trail.relation, create_trail.organisation_column);
     -- After a restore into another cluster the log is in a later era than the table's definition says.
     execute format(
         'alter table %s alter column era set default %s',
         create_trail.relation, (select head.era from pgtrail.log as head where head.log_id = 1));
 
     perform pgtrail._attach_guards(create_trail.relation);
-
-    -- One policy a role, so that none is evaluated beside another. The subquery runs once per query.
-    execute format('drop policy if exists select_member on %s', create_trail.relation);
-    execute format(
-        'create policy select_member on %s for select to authenticated '
-        'using (%I = any ((select pgtrail.readable_organisations())::uuid[]))',
-        create_trail.relation, create_trail.organisation_column);
-    execute format('drop policy if exists select_auditor on %s', create_trail.relation);
-    execute format(
-        'create policy select_auditor on %s for select to pgtrail_auditor using (true)', create_trail.relation);
-    -- service_role bypasses row level security on Supabase, but not where pgtrail itself made the role.
-    execute format('drop policy if exists select_service on %s', create_trail.relation);
-    execute format(
-        'create policy select_service on %s for select to service_role using (true)', create_trail.relation);
-    execute format('drop policy if exists insert_service on %s', create_trail.relation);
-    execute format(
-        'create policy insert_service on %s for insert to service_role with check (true)', create_trail.relation);
-
-    execute format('drop policy if exists all_purger on %s', create_trail.relation);
-    execute format(
-        'create policy all_purger on %s to pgtrail_purger using (true) with check (true)', create_trail.relation);
-    execute format('grant select, update, delete on %s to pgtrail_purger', create_trail.relation);
-
-    execute format('grant select on %s to authenticated, service_role, pgtrail_auditor', create_trail.relation);
-    execute format(
-        'grant insert (%s) on %s to service_role',
-        (
-            select string_agg(quote_ident(attribute.attname), ', ' order by attribute.attnum)
-            from pg_catalog.pg_attribute as attribute
-            where attribute.attrelid = create_trail.relation
-                and attribute.attnum > 0
-                and not attribute.attisdropped
-                and attribute.attgenerated = ''
-                and attribute.attname <> all (c_server_columns)
-        ),
-        create_trail.relation);
+    perform pgtrail._set_trail_policies(create_trail.relation, create_trail.organisation_column);
+    perform pgtrail._grant_trail(create_trail.relation);
 
     insert into pgtrail.trail (trail_name, relation, organisation_column, time_column, erasable, digested)
-    values (v_trail, create_trail.relation, create_trail.organisation_column, v_time_column,
-            create_trail.erasable, create_trail.digested)
+    values (
+        v_trail, create_trail.relation, create_trail.organisation_column,
+        pgtrail._time_column(create_trail.relation), create_trail.erasable, create_trail.digested)
     on conflict (trail_name) do update set
         organisation_column = excluded.organisation_column,
         time_column = excluded.time_column,
         erasable = excluded.erasable,
         digested = excluded.digested;
-
-    -- The entry of the log holds every column but the salt and what is generated. Sealed entries keep the format they
-    -- were sealed with.
-    select array_agg(attribute.attname order by attribute.attnum) into v_columns
-    from pg_catalog.pg_attribute as attribute
-    where attribute.attrelid = create_trail.relation
-        and attribute.attnum > 0
-        and not attribute.attisdropped
-        and attribute.attgenerated = ''
-        and attribute.attname <> 'erasure_salt';
-    insert into pgtrail.entry_format (trail_name, version, columns, erasable, digested)
-    select v_trail, coalesce(max(format.version), 0) + 1, v_columns, create_trail.erasable, create_trail.digested
-    from pgtrail.entry_format as format
-    where format.trail_name = v_trail
-    having (
-        select (newest.columns, newest.erasable, newest.digested)
-            is distinct from (v_columns, create_trail.erasable, create_trail.digested)
-        from (values (max(format.version))) as last (version)
-        left join pgtrail.entry_format as newest on newest.trail_name = v_trail and newest.version = last.version
-    );
+    perform pgtrail._add_entry_format(v_trail, create_trail.relation, create_trail.erasable, create_trail.digested);
 
     perform pgtrail.ensure_partitions(
         create_trail.relation, now() - interval '1 month', now() + interval '13 months');
@@ -5440,6 +6662,25 @@ grant execute on function pgtrail.trail_name(regclass) to pgtrail_auditor;
 comment on function pgtrail.trail_name(regclass) is
     'Returns the name under which a table is registered as a trail. Raises 22023 when it is none.';
 
+create or replace function pgtrail.trails()
+    returns table (trail_name text, relation regclass)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select registered.trail_name, registered.relation
+    from pgtrail.trail as registered
+    order by registered.trail_name;
+end;
+$$;
+
+revoke all on function pgtrail.trails() from public, anon, authenticated, service_role;
+grant execute on function pgtrail.trails() to pgtrail_auditor;
+comment on function pgtrail.trails() is
+    'Returns the trails of the database, by name.';
+
 create or replace function pgtrail._inclusion_hashes(log_id int, leaf_index bigint, tree_size bigint)
     returns bytea[]
     language plpgsql
@@ -5471,6 +6712,26 @@ revoke all on function pgtrail._inclusion_hashes(int, bigint, bigint)
 comment on function pgtrail._inclusion_hashes(int, bigint, bigint) is
     'Returns PATH(leaf_index, D[tree_size]) of RFC 6962, section 2.1.1: the siblings from the leaf up to the root.';
 
+create or replace function pgtrail._leaves(first_leaf bigint, entries int)
+    returns table (leaf_index bigint, hash bytea)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+begin
+    return query
+    select place.leaf_index, substr(tile.hashes, ((place.leaf_index & 255) * 32 + 1)::int, 32)
+    from generate_series(_leaves.first_leaf, _leaves.first_leaf + _leaves.entries - 1) as place (leaf_index)
+    left join pgtrail.tile as tile
+        on tile.log_id = 1 and tile.level = 0 and tile.tile_index = place.leaf_index >> 8;
+end;
+$$;
+
+revoke all on function pgtrail._leaves(bigint, int) from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._leaves(bigint, int) is
+    'Returns leaves of the log with their hashes; null where the tile is missing.';
+
 create or replace function pgtrail._left_subtree_size(size bigint)
     returns bigint
     language plpgsql
@@ -5489,7 +6750,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._left_subtree_size(bigint) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._left_subtree_size(bigint)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._left_subtree_size(bigint) is
     'Returns the largest power of two below size: where RFC 6962 splits a tree of that many leaves (2 or more).';
 
@@ -5618,6 +6880,597 @@ comment on function pgtrail._subtree_hash(bytea) is
     'Returns the root of a perfect tree over 1, 2, 4, ... 256 hashes of 32 bytes (RFC 6962: sha256(0x01 || left || '
     'right)).';
 
+create or replace function pgtrail.tiles(level int, tile_indexes bigint[])
+    returns table (tile_index bigint, hashes bytea)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select tile.tile_index, tile.hashes
+    from pgtrail.tile as tile
+    where tile.log_id = 1
+        and tile.level = tiles.level
+        and tile.tile_index = any (tiles.tile_indexes)
+    order by tile.tile_index;
+end;
+$$;
+
+revoke all on function pgtrail.tiles(int, bigint[]) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.tiles(int, bigint[]) to pgtrail_auditor;
+comment on function pgtrail.tiles(int, bigint[]) is
+    'Returns tiles of a level of the log (C2SP tlog-tiles), with up to 256 hashes of 32 bytes each; those that the log '
+    'does not have are left out.';
+
+-- What does not match is paired by its place between matching neighbours, so that one edited entry is one defect.
+create or replace function pgtrail._batch_entry_defects(batch pgtrail.batch, damaged_tiles bigint[])
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_first_leaf bigint := (_batch_entry_defects.batch).first_leaf;
+    v_last_leaf bigint := v_first_leaf + (_batch_entry_defects.batch).entries - 1;
+    v_purged bigint := (
+        select coalesce(sum(content.purged), 0)
+        from pgtrail.batch_content as content
+        where content.log_id = 1 and content.first_leaf = v_first_leaf);
+begin
+    return query
+    with matched as materialized (
+        select own.* from pgtrail._matched_entries(_batch_entry_defects.batch) as own
+    ),
+    stray_entry as (
+        select matched.trail_name, matched.entry_id, matched.month, matched.leaf_before,
+            row_number() over (partition by matched.leaf_before order by matched.place) as rank
+        from matched
+        where matched.leaf_index is null
+    ),
+    stray_leaf as (
+        select leaf.leaf_index,
+            before.leaf_index as leaf_before,
+            row_number() over (partition by before.leaf_index order by leaf.leaf_index) as rank
+        from pgtrail._leaves(v_first_leaf, (_batch_entry_defects.batch).entries) as leaf
+        left join lateral (
+            select max(matched.leaf_index) as leaf_index
+            from matched
+            where matched.leaf_index < leaf.leaf_index
+        ) as before on true
+        where not exists (select from matched where matched.leaf_index = leaf.leaf_index)
+    ),
+    pair as (
+        select stray_entry.trail_name, stray_entry.entry_id, stray_entry.month, stray_leaf.leaf_index
+        from stray_entry
+        full join stray_leaf
+            on stray_leaf.leaf_before is not distinct from stray_entry.leaf_before
+            and stray_leaf.rank = stray_entry.rank
+    ),
+    -- How many more entries a partition has in this batch than were sealed and kept.
+    surplus as (
+        select counted.trail_name, counted.month,
+            counted.entries - coalesce(
+                (
+                    select sum(content.entries - content.purged)
+                    from pgtrail.batch_content as content
+                    where content.log_id = 1
+                        and content.first_leaf = v_first_leaf
+                        and content.trail_name = counted.trail_name
+                        and content.month = counted.month
+                ),
+                0) as entries
+        from (
+            select matched.trail_name, matched.month, count(*) as entries
+            from matched
+            group by matched.trail_name, matched.month
+        ) as counted
+    ),
+    missing as (
+        select pair.leaf_index, row_number() over (order by pair.leaf_index) as rank
+        from pair
+        where pair.entry_id is null and pair.leaf_index >> 8 <> all (_batch_entry_defects.damaged_tiles)
+    )
+    select case
+            when pair.leaf_index is null or v_purged > 0 and surplus.entries > 0 then 'inserted'
+            else 'altered'
+        end,
+        pair.trail_name,
+        pair.entry_id,
+        case
+            when pair.leaf_index is null or v_purged > 0 and surplus.entries > 0
+                then format('lies within batch %s and is no leaf of it', v_first_leaf)
+            else format('leaf %s has another hash', pair.leaf_index)
+        end
+    from pair
+    left join surplus on surplus.trail_name = pair.trail_name and surplus.month = pair.month
+    where pair.entry_id is not null
+        and (pair.leaf_index is null or pair.leaf_index >> 8 <> all (_batch_entry_defects.damaged_tiles))
+    union all
+    select 'missing',
+        (
+            select case when count(distinct content.trail_name) = 1 then min(content.trail_name) end
+            from pgtrail.batch_content as content
+            where content.log_id = 1 and content.first_leaf = v_first_leaf
+        ),
+        null,
+        case
+            when v_purged = 0 then format('leaf %s has no entry', missing.leaf_index)
+            else format('one of the leaves %s to %s has no entry, beyond the %s that were purged', v_first_leaf,
+                        v_last_leaf, v_purged)
+        end
+    from missing
+    where missing.rank > v_purged
+    union all
+    -- With nothing else amiss, what is there and what was purged must add up, partition by partition.
+    select 'log damaged', counted.trail_name, null,
+        format('batch %s should have %s entries of %s, and has %s and %s purged', v_first_leaf, counted.entries,
+               to_char(counted.month, 'YYYY-MM'), counted.present, counted.purged)
+    from (
+        select coalesce(content.trail_name, present.trail_name) as trail_name,
+            coalesce(content.month, present.month) as month,
+            coalesce(content.entries, 0) as entries,
+            coalesce(content.purged, 0) as purged,
+            coalesce(present.entries, 0) as present
+        from (
+            select content.trail_name, content.month, content.entries, content.purged
+            from pgtrail.batch_content as content
+            where content.log_id = 1 and content.first_leaf = v_first_leaf
+        ) as content
+        full join (
+            select matched.trail_name, matched.month, count(*) as entries
+            from matched
+            group by matched.trail_name, matched.month
+        ) as present on present.trail_name = content.trail_name and present.month = content.month
+    ) as counted
+    where counted.present + counted.purged <> counted.entries
+        and _batch_entry_defects.damaged_tiles = '{}'::bigint[]
+        and not exists (select from stray_entry)
+        and (select count(*) from missing) <= v_purged;
+end;
+$$;
+
+revoke all on function pgtrail._batch_entry_defects(pgtrail.batch, bigint[])
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_entry_defects(pgtrail.batch, bigint[]) is
+    'Returns the defects of the entries of a batch: altered, missing, inserted, and numbers that do not add up. What '
+    'the tiles of level 0 in damaged_tiles hold says nothing about an entry.';
+
+create or replace function pgtrail._batch_order_defects()
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select 'log damaged'::text, null::text, null::uuid,
+        format('the batch at leaf %s does not continue the one before it', link.first_leaf)
+    from (
+        select batch.first_leaf,
+            lag(batch.first_leaf + batch.entries, 1, 0::bigint) over leaves as expected_leaf,
+            batch.era < lag(batch.era, 1, 0::smallint) over leaves as goes_back,
+            row(batch.from_tx_id, batch.from_trail_name, batch.from_entry_id)::pgtrail.log_position = coalesce(
+                lag(row(batch.to_tx_id, batch.to_trail_name, batch.to_entry_id)::pgtrail.log_position) over positions,
+                pgtrail._position_before('0'::xid8)) as continues
+        from pgtrail.batch as batch
+        where batch.log_id = 1
+        window leaves as (order by batch.first_leaf), positions as (partition by batch.era order by batch.first_leaf)
+    ) as link
+    where link.first_leaf <> link.expected_leaf or link.goes_back or not link.continues;
+end;
+$$;
+
+revoke all on function pgtrail._batch_order_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_order_defects() is
+    'Returns a defect for each batch that does not follow the one before it, in leaves and in positions.';
+
+-- Of level 0 all are looked at that the batch has leaves in; of the levels above, those that became full with it.
+create or replace function pgtrail._damaged_tiles(batch pgtrail.batch, tree_size bigint)
+    returns table (level int, tile_index bigint)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_first bigint := (_damaged_tiles.batch).first_leaf;
+    v_end bigint := (_damaged_tiles.batch).first_leaf + (_damaged_tiles.batch).entries;
+begin
+    return query
+    select place.level, place.tile_index
+    from (
+        select 0 as level, own.tile_index
+        from generate_series(v_first >> 8, (v_end - 1) >> 8) as own (tile_index)
+        union all
+        select above.level, own.tile_index
+        from generate_series(1, 6) as above (level)
+        cross join generate_series(v_first >> (8 * (above.level + 1)), (v_end >> (8 * (above.level + 1))) - 1)
+            as own (tile_index)
+    ) as place
+    left join pgtrail.tile as child
+        on child.log_id = 1 and child.level = place.level and child.tile_index = place.tile_index
+    left join pgtrail.tile as parent
+        on parent.log_id = 1 and parent.level = place.level + 1 and parent.tile_index = place.tile_index >> 8
+    where coalesce(octet_length(child.hashes), 0)
+            < 32 * least(256, (_damaged_tiles.tree_size >> (8 * place.level)) - place.tile_index * 256)
+        or octet_length(child.hashes) = 8192
+            and substr(parent.hashes, ((place.tile_index & 255) * 32 + 1)::int, 32)
+                is distinct from pgtrail._subtree_hash(child.hashes)
+    order by place.level, place.tile_index;
+end;
+$$;
+
+revoke all on function pgtrail._damaged_tiles(pgtrail.batch, bigint)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._damaged_tiles(pgtrail.batch, bigint) is
+    'Returns the tiles of a batch that are missing, too short, or not what the level above has of them.';
+
+create or replace function pgtrail._exception_defects()
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_size bigint;
+    v_version smallint;
+begin
+    select head.tree_size into strict v_size from pgtrail.log as head where head.log_id = 1;
+
+    return query
+    select 'inserted'::text, late.trail_name, late.entry_id, 'is listed as late at a leaf that the log does not have'
+    from pgtrail.late_entry as late
+    where late.log_id = 1 and late.leaf_index not between 0 and v_size - 1;
+
+    for trail_name, entry_id, v_version in
+        select unsealable.trail_name, unsealable.entry_id,
+            (
+                select max(format.version)
+                from pgtrail.entry_format as format
+                where format.trail_name = unsealable.trail_name
+            )
+        from pgtrail.unsealable_entry as unsealable
+    loop
+        begin
+            if octet_length(pgtrail._entry_bytes(trail_name, entry_id, v_version)) <= 65535 then
+                defect := 'inserted';
+                detail := 'was set aside as unsealable, and can be encoded';
+                return next;
+            end if;
+        exception
+            when data_exception or feature_not_supported or program_limit_exceeded then null;
+        end;
+    end loop;
+end;
+$$;
+
+revoke all on function pgtrail._exception_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._exception_defects() is
+    'Returns a defect for each entry that is listed as late or as unsealable, and is not.';
+
+-- Between the end of an era's batches and its position nothing was left when it was sealed.
+create or replace function pgtrail._gap_defects()
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_log pgtrail.log;
+begin
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
+    return query
+    select 'inserted'::text, entries.trail_name, entries.entry_id, 'lies below the watermark and is in no batch'
+    from (
+        select distinct on (era.era) era.era::smallint as era,
+            case when batch.first_leaf is null then pgtrail._position_before('0'::xid8)
+                else pgtrail._batch_end(batch) end as behind,
+            case when era.era = v_log.era then pgtrail._head_position(v_log) else pgtrail._era_end() end as up_to
+        from generate_series(0, v_log.era) as era
+        left join pgtrail.batch as batch on batch.log_id = 1 and batch.era = era.era
+        order by era.era, batch.first_leaf desc nulls last
+    ) as gap
+    cross join lateral pgtrail._encoded_entries(
+        gap.era, gap.behind, gap.up_to, null, null,
+        pgtrail._readable_trails((gap.behind).tx_id, (gap.up_to).tx_id)) as entries
+    where gap.behind <> gap.up_to;
+end;
+$$;
+
+revoke all on function pgtrail._gap_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._gap_defects() is
+    'Returns a defect for each entry that lies below the watermark of its era and is in no batch.';
+
+create or replace function pgtrail._head_defects()
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_log pgtrail.log;
+    v_last pgtrail.batch;
+begin
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
+    select batch.* into v_last
+    from pgtrail.batch as batch
+    where batch.log_id = 1
+    order by batch.first_leaf desc
+    limit 1;
+
+    return query
+    select 'log damaged'::text, null::text, null::uuid, wrong.detail
+    from (values
+        (
+            v_last.era > v_log.era
+                or v_last.era = v_log.era and pgtrail._batch_end(v_last) > pgtrail._head_position(v_log),
+            'the position of the log lies before the end of its last batch'
+        ),
+        (
+            v_log.tx_id > pgtrail._next_tx_id(v_log),
+            'the position of the log lies in a transaction that has not begun'
+        ),
+        (
+            v_log.origin is distinct from (
+                select used.origin from pgtrail.origin as used
+                where used.log_id = 1
+                order by used.started_at desc
+                limit 1),
+            'the origin of the log is not the one that pgtrail.origin has last'
+        ),
+        (
+            v_log.tree_size <> coalesce(v_last.first_leaf + v_last.entries, 0),
+            format('the log has %s leaves, its batches end at %s', v_log.tree_size,
+                   coalesce(v_last.first_leaf + v_last.entries, 0))
+        )
+    ) as wrong (found, detail)
+    where wrong.found;
+
+    if not pgtrail.verify_checkpoint(v_log.tree_size, v_log.root) then
+        return query select 'root mismatch'::text, null::text, null::uuid,
+            format('the tiles do not give the root of the log at size %s', v_log.tree_size);
+    end if;
+    return query
+    select 'tile damaged'::text, null::text, null::uuid,
+        format('tile %s of level %s holds hashes beyond the size of the log', tile.tile_index, tile.level)
+    from pgtrail.tile as tile
+    where tile.log_id = 1
+        and tile.tile_index * 256 + octet_length(tile.hashes) / 32 > v_log.tree_size >> (8 * tile.level);
+end;
+$$;
+
+revoke all on function pgtrail._head_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._head_defects() is
+    'Returns the defects of the head of the log: its position, origin, size and root, and tiles beyond its size.';
+
+create or replace function pgtrail._matched_entries(batch pgtrail.batch)
+    returns table (
+        trail_name  text,
+        entry_id    uuid,
+        month       date,
+        place       bigint,
+        leaf_index  bigint,
+        leaf_before bigint
+    )
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+begin
+    return query
+    with entry as materialized (
+        select entries.trail_name, entries.entry_id, entries.leaf, row_number() over () as place
+        from pgtrail._encoded_entries(
+            (_matched_entries.batch).era, pgtrail._batch_start(_matched_entries.batch),
+            pgtrail._batch_end(_matched_entries.batch), null, (_matched_entries.batch).first_leaf,
+            pgtrail._readable_trails((_matched_entries.batch).from_tx_id, (_matched_entries.batch).to_tx_id)) as entries
+        union all
+        select late.trail_name, late.entry_id, sha256('\x00'::bytea || late.entry), late.leaf_index
+        from (
+            select listed.trail_name, listed.entry_id, listed.leaf_index,
+                pgtrail._entry_bytes(listed.trail_name, listed.entry_id, coalesce(
+                    pgtrail._sealed_version((_matched_entries.batch).first_leaf, listed.trail_name),
+                    1::smallint)) as entry
+            from pgtrail.late_entry as listed
+            where listed.log_id = 1
+                and listed.leaf_index >= (_matched_entries.batch).first_leaf
+                and listed.leaf_index < (_matched_entries.batch).first_leaf + (_matched_entries.batch).entries
+        ) as late
+        where late.entry is not null
+    )
+    select entry.trail_name, entry.entry_id,
+        date_trunc('month', pgtrail.uuid7_time(entry.entry_id) at time zone 'UTC')::date,
+        entry.place, leaf.leaf_index,
+        max(leaf.leaf_index) over (order by entry.place)
+    from entry
+    left join pgtrail._leaves((_matched_entries.batch).first_leaf, (_matched_entries.batch).entries) as leaf
+        on leaf.hash = entry.leaf;
+end;
+$$;
+
+revoke all on function pgtrail._matched_entries(pgtrail.batch)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._matched_entries(pgtrail.batch) is
+    'Returns the entries that lie between the positions of a batch, in the order of the log, each with its leaf, null '
+    'when no leaf has its hash, and the leaf of its nearest matching neighbour up to it.';
+
+-- Before seal() has noticed a restore into another cluster, transaction ids there say nothing.
+create or replace function pgtrail._next_tx_id(head pgtrail.log)
+    returns xid8
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select case
+            when control.system_identifier = (_next_tx_id.head).system_identifier
+                then pg_snapshot_xmax(pg_current_snapshot())
+            else (pgtrail._era_end()).tx_id
+        end
+        from pg_control_system() as control
+    );
+end;
+$$;
+
+revoke all on function pgtrail._next_tx_id(pgtrail.log) from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._next_tx_id(pgtrail.log) is
+    'Returns the transaction that is the next to begin in the era of the log.';
+
+create or replace function pgtrail._published_checkpoint_defects(checkpoints int)
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select 'published checkpoint does not fit'::text, null::text, null::uuid,
+        format('%s had another root at size %s', published.origin, published.tree_size)
+    from (
+        select kept.*
+        from pgtrail.published_checkpoint as kept
+        where kept.log_id = 1
+        order by kept.published_at desc
+        limit _published_checkpoint_defects.checkpoints
+    ) as published
+    where split_part(published.note, E'\n\n', 1) <> concat_ws(
+            E'\n', published.origin, published.tree_size, encode(published.root, 'base64'))
+        or published.origin = (select head.origin from pgtrail.log as head where head.log_id = 1)
+            and not pgtrail.verify_checkpoint(published.tree_size, published.root);
+end;
+$$;
+
+revoke all on function pgtrail._published_checkpoint_defects(int)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._published_checkpoint_defects(int) is
+    'Returns a defect for each of the newest published checkpoints, or of all (null), that the log does not fit.';
+
+create or replace function pgtrail._readable_trails(from_tx_id xid8, to_tx_id xid8)
+    returns text[]
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select present.trail_name
+        from unnest(pgtrail._trails_between(_readable_trails.from_tx_id, _readable_trails.to_tx_id))
+            as present (trail_name)
+        where exists (
+            select from pgtrail.entry_format as format where format.trail_name = present.trail_name)
+    );
+end;
+$$;
+
+revoke all on function pgtrail._readable_trails(xid8, xid8)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._readable_trails(xid8, xid8) is
+    'Returns the trails that have entries of the transactions from from_tx_id to to_tx_id and a format to read them '
+    'by.';
+
+create or replace function pgtrail._registry_defects()
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_log pgtrail.log;
+begin
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
+
+    return query
+    select 'log damaged'::text, registered.trail_name, null::uuid, 'pgtrail.entry_format has no format of its entries'
+    from pgtrail.trail as registered
+    where not exists (
+        select from pgtrail.entry_format as format where format.trail_name = registered.trail_name);
+
+    return query
+    select 'log damaged'::text, registered.trail_name, null::uuid,
+        format('new entries get era %s, the log is in era %s',
+               pg_get_expr(expression.adbin, expression.adrelid), v_log.era)
+    from pgtrail.trail as registered
+    join pg_catalog.pg_attribute as attribute on attribute.attrelid = registered.relation and attribute.attname = 'era'
+    left join pg_catalog.pg_attrdef as expression
+        on expression.adrelid = attribute.attrelid and expression.adnum = attribute.attnum
+    where pg_get_expr(expression.adbin, expression.adrelid) !~ format('^''?%s''?(::smallint)?$', v_log.era);
+end;
+$$;
+
+revoke all on function pgtrail._registry_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._registry_defects() is
+    'Returns the defects of what the log knows of trails: a missing entry format, and another era than '
+    'that of the log.';
+
+create or replace function pgtrail._unreachable_entry_defects(every_era boolean)
+    returns table (defect text, trail_name text, entry_id uuid, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_log pgtrail.log;
+    v_relation regclass;
+begin
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
+    for trail_name, v_relation in
+        select registered.trail_name, registered.relation from pgtrail.trail as registered
+    loop
+        for entry_id in execute format(
+            -- The eras take a scan of the whole trail.
+            'select id from %1$s where era = $1 and tx_id >= $2 and tx_id is distinct from $3'
+            || case when _unreachable_entry_defects.every_era then
+                ' union all select id from %1$s where era not between 0 and $1'
+                else '' end,
+            v_relation)
+            -- One's own transaction may be ahead of the snapshot.
+            using v_log.era, pgtrail._next_tx_id(v_log), pg_current_xact_id_if_assigned()
+        loop
+            defect := 'inserted';
+            detail := 'has an era or a transaction that has not begun';
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+revoke all on function pgtrail._unreachable_entry_defects(boolean)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._unreachable_entry_defects(boolean) is
+    'Returns a defect for each entry that no seal will ever take: of a transaction that has not begun or, with '
+    'every_era, which reads every entry, of an era that has not.';
+
+create or replace function pgtrail.batch_at(leaf_index bigint)
+    returns table (first_leaf bigint, next_leaf bigint)
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select batch.first_leaf, batch.first_leaf + batch.entries
+    from pgtrail.batch as batch
+    where batch.log_id = 1 and batch.first_leaf + batch.entries > batch_at.leaf_index
+    order by batch.first_leaf
+    limit 1;
+end;
+$$;
+
+revoke all on function pgtrail.batch_at(bigint) from public, anon, authenticated, service_role;
+grant execute on function pgtrail.batch_at(bigint) to pgtrail_auditor;
+comment on function pgtrail.batch_at(bigint) is
+    'Returns the batch that has a leaf, or the first one behind it: its first leaf, for verify_batch(), and the leaf '
+    'behind its last. No row behind the last batch.';
+
 create or replace function pgtrail.verify(trail regclass default null)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
     language plpgsql
@@ -5660,8 +7513,7 @@ comment on function pgtrail.verify(regclass) is
     'no row when all is intact. Batch by batch, in bounded memory. What a rewrite of entries and log together hides '
     'is found by verify_checkpoint with a checkpoint that was published before. Raises 22023 (no trail).';
 
--- A batch is compared as a set: leaf hashes of its tiles against the entries that lie between its positions. What does
--- not match is paired by its place between matching neighbours, so that one edited entry is one defect.
+-- A batch is compared as a set: leaf hashes of its tiles against the entries that lie between its positions.
 create or replace function pgtrail.verify_batch(first_leaf bigint)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
     language plpgsql
@@ -5671,16 +7523,14 @@ create or replace function pgtrail.verify_batch(first_leaf bigint)
     set jit = off
 as $$
 declare
-    v_batch pgtrail.batch;
-    v_last bigint;
-    v_damaged bigint[] := '{}'::bigint[];
-    v_level int;
-    v_tile bigint;
     v_log pgtrail.log;
-    v_trails text[];
-    v_purged bigint;
+    v_batch pgtrail.batch;
+    v_size bigint;
+    v_tile record;
+    v_damaged bigint[] := '{}'::bigint[];
     v_content bigint;
 begin
+    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
     select batch.* into v_batch
     from pgtrail.batch as batch
     where batch.log_id = 1 and batch.first_leaf = verify_batch.first_leaf;
@@ -5690,52 +7540,29 @@ begin
                   detail = format('leaf %s', coalesce(verify_batch.first_leaf::text, 'null')),
                   hint = 'Batches are listed in pgtrail.batch.';
     end if;
-    v_last := v_batch.first_leaf + v_batch.entries - 1;
-    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
+    v_size := v_batch.first_leaf + v_batch.entries;
 
-    -- Tiles first: a leaf that a damaged tile holds says nothing about its entry. Those of level 0 are all looked at
-    -- that the batch has leaves in; of the levels above, those that became full with it.
-    for v_level, v_tile in
-        select place.level, place.tile_index
-        from (
-            select 0 as level, tile_index
-            from generate_series(v_batch.first_leaf >> 8, v_last >> 8) as tile_index
-            union all
-            select level, tile_index
-            from generate_series(1, 6) as level,
-                generate_series(v_batch.first_leaf >> (8 * (level + 1)), ((v_last + 1) >> (8 * (level + 1))) - 1)
-                    as tile_index
-        ) as place
-        left join pgtrail.tile as child
-            on child.log_id = 1 and child.level = place.level and child.tile_index = place.tile_index
-        left join pgtrail.tile as parent
-            on parent.log_id = 1 and parent.level = place.level + 1 and parent.tile_index = place.tile_index >> 8
-        where coalesce(octet_length(child.hashes), 0)
-                < 32 * least(256, (v_log.tree_size >> (8 * place.level)) - place.tile_index * 256)
-            or octet_length(child.hashes) = 8192
-                and substr(parent.hashes, ((place.tile_index & 255) * 32 + 1)::int, 32)
-                    is distinct from pgtrail._subtree_hash(child.hashes)
-        order by place.level, place.tile_index
-    loop
-        if v_level = 0 then
-            v_damaged := v_damaged || v_tile;
+    -- Tiles first: a leaf that a damaged tile holds says nothing about its entry.
+    for v_tile in select damaged.* from pgtrail._damaged_tiles(v_batch, v_log.tree_size) as damaged loop
+        if v_tile.level = 0 then
+            v_damaged := v_damaged || v_tile.tile_index;
         end if;
         defect := 'tile damaged';
-        detail := format('tile %s of level %s is not what its place in the tree says', v_tile, v_level);
+        detail := format('tile %s of level %s is not what its place in the tree says', v_tile.tile_index, v_tile.level);
         return next;
     end loop;
     -- The last tile of the log has no level above yet: the root of the log vouches for it.
-    if v_last >> 8 = v_log.tree_size >> 8 and not pgtrail.verify_checkpoint(v_log.tree_size, v_log.root) then
-        v_damaged := v_damaged || (v_last >> 8);
+    if (v_size - 1) >> 8 = v_log.tree_size >> 8 and not pgtrail.verify_checkpoint(v_log.tree_size, v_log.root) then
+        v_damaged := v_damaged || ((v_size - 1) >> 8);
     end if;
 
-    if not pgtrail.verify_checkpoint(v_last + 1, v_batch.root) then
+    if not pgtrail.verify_checkpoint(v_size, v_batch.root) then
         defect := 'root mismatch';
-        detail := format('the tiles do not give the root of tree size %s', v_last + 1);
+        detail := format('the tiles do not give the root of tree size %s', v_size);
         return next;
     end if;
 
-    select coalesce(sum(content.purged), 0), coalesce(sum(content.entries), 0) into v_purged, v_content
+    select coalesce(sum(content.entries), 0) into v_content
     from pgtrail.batch_content as content
     where content.log_id = 1 and content.first_leaf = v_batch.first_leaf;
     if v_content <> v_batch.entries then
@@ -5758,157 +7585,7 @@ begin
         return;
     end if;
 
-    select coalesce(array_agg(present.trail_name), '{}'::text[]) into v_trails
-    from unnest(pgtrail._trails_between(v_batch.from_tx_id, v_batch.to_tx_id)) as present (trail_name)
-    where exists (
-        select from pgtrail.entry_format as format where format.trail_name = present.trail_name);
-
-    return query
-    with leaf as materialized (
-        select place.leaf_index, substr(tile.hashes, ((place.leaf_index & 255) * 32 + 1)::int, 32) as hash
-        from generate_series(v_batch.first_leaf, v_last) as place (leaf_index)
-        left join pgtrail.tile as tile
-            on tile.log_id = 1 and tile.level = 0 and tile.tile_index = place.leaf_index >> 8
-    ),
-    entry as materialized (
-        select entries.trail_name, entries.entry_id,
-            date_trunc('month', entries.at at time zone 'UTC')::date as month,
-            entries.leaf, row_number() over () as place
-        from pgtrail._encoded_entries(
-            v_batch.era, v_batch.from_tx_id, v_batch.from_trail_name, v_batch.from_entry_id,
-            v_batch.to_tx_id, v_batch.to_trail_name, v_batch.to_entry_id, null, v_batch.first_leaf,
-            v_trails) as entries
-        union all
-        select late.trail_name, late.entry_id, late.month, sha256('\x00'::bytea || late.entry), late.leaf_index
-        from (
-            select listed.trail_name, listed.entry_id, listed.leaf_index,
-                date_trunc('month', pgtrail.uuid7_time(listed.entry_id) at time zone 'UTC')::date as month,
-                pgtrail._entry_bytes(listed.trail_name, listed.entry_id, coalesce(
-                    (
-                        select min(content.version)
-                        from pgtrail.batch_content as content
-                        where content.log_id = 1
-                            and content.first_leaf = v_batch.first_leaf
-                            and content.trail_name = listed.trail_name
-                    ),
-                    1::smallint)) as entry
-            from pgtrail.late_entry as listed
-            where listed.log_id = 1 and listed.leaf_index between v_batch.first_leaf and v_last
-        ) as late
-        where late.entry is not null
-    ),
-    -- The leaf that each entry has, and the leaves of its nearest matching neighbour before it.
-    matched as materialized (
-        select entry.trail_name, entry.entry_id, entry.month, entry.place, leaf.leaf_index,
-            max(leaf.leaf_index) over (order by entry.place) as leaf_before
-        from entry
-        left join leaf on leaf.hash = entry.leaf
-    ),
-    stray_entry as (
-        select matched.trail_name, matched.entry_id, matched.month, matched.leaf_before,
-            row_number() over (partition by matched.leaf_before order by matched.place) as rank
-        from matched
-        where matched.leaf_index is null
-    ),
-    stray_leaf as (
-        select leaf.leaf_index,
-            before.leaf_index as leaf_before,
-            row_number() over (partition by before.leaf_index order by leaf.leaf_index) as rank
-        from leaf
-        left join lateral (
-            select max(matched.leaf_index) as leaf_index
-            from matched
-            where matched.leaf_index < leaf.leaf_index
-        ) as before on true
-        where not exists (select from matched where matched.leaf_index = leaf.leaf_index)
-    ),
-    pair as (
-        select stray_entry.trail_name, stray_entry.entry_id, stray_entry.month, stray_leaf.leaf_index
-        from stray_entry
-        full join stray_leaf
-            on stray_leaf.leaf_before is not distinct from stray_entry.leaf_before
-            and stray_leaf.rank = stray_entry.rank
-    ),
-    -- How many more entries a partition has in this batch than were sealed and kept.
-    surplus as (
-        select counted.trail_name, counted.month,
-            counted.entries - coalesce(
-                (
-                    select sum(content.entries - content.purged)
-                    from pgtrail.batch_content as content
-                    where content.log_id = 1
-                        and content.first_leaf = v_batch.first_leaf
-                        and content.trail_name = counted.trail_name
-                        and content.month = counted.month
-                ),
-                0) as entries
-        from (
-            select matched.trail_name, matched.month, count(*) as entries
-            from matched
-            group by matched.trail_name, matched.month
-        ) as counted
-    ),
-    missing as (
-        select pair.leaf_index, row_number() over (order by pair.leaf_index) as rank
-        from pair
-        where pair.entry_id is null and pair.leaf_index >> 8 <> all (v_damaged)
-    )
-    select case
-            when pair.leaf_index is null or v_purged > 0 and surplus.entries > 0 then 'inserted'
-            else 'altered'
-        end,
-        pair.trail_name,
-        pair.entry_id,
-        case
-            when pair.leaf_index is null or v_purged > 0 and surplus.entries > 0
-                then format('lies within batch %s and is no leaf of it', v_batch.first_leaf)
-            else format('leaf %s has another hash', pair.leaf_index)
-        end
-    from pair
-    left join surplus on surplus.trail_name = pair.trail_name and surplus.month = pair.month
-    where pair.entry_id is not null
-        and (pair.leaf_index is null or pair.leaf_index >> 8 <> all (v_damaged))
-    union all
-    select 'missing',
-        (
-            select case when count(distinct content.trail_name) = 1 then min(content.trail_name) end
-            from pgtrail.batch_content as content
-            where content.log_id = 1 and content.first_leaf = v_batch.first_leaf
-        ),
-        null,
-        case
-            when v_purged = 0 then format('leaf %s has no entry', missing.leaf_index)
-            else format('one of the leaves %s to %s has no entry, beyond the %s that were purged', v_batch.first_leaf,
-                        v_last, v_purged)
-        end
-    from missing
-    where missing.rank > v_purged
-    union all
-    -- With nothing else amiss, what is there and what was purged must add up, partition by partition.
-    select 'log damaged', counted.trail_name, null,
-        format('batch %s should have %s entries of %s, and has %s and %s purged', v_batch.first_leaf, counted.entries,
-               to_char(counted.month, 'YYYY-MM'), counted.present, counted.purged)
-    from (
-        select coalesce(content.trail_name, present.trail_name) as trail_name,
-            coalesce(content.month, present.month) as month,
-            coalesce(content.entries, 0) as entries,
-            coalesce(content.purged, 0) as purged,
-            coalesce(present.entries, 0) as present
-        from (
-            select content.trail_name, content.month, content.entries, content.purged
-            from pgtrail.batch_content as content
-            where content.log_id = 1 and content.first_leaf = v_batch.first_leaf
-        ) as content
-        full join (
-            select matched.trail_name, matched.month, count(*) as entries
-            from matched
-            group by matched.trail_name, matched.month
-        ) as present on present.trail_name = content.trail_name and present.month = content.month
-    ) as counted
-    where counted.present + counted.purged <> counted.entries
-        and v_damaged = '{}'::bigint[]
-        and not exists (select from stray_entry)
-        and (select count(*) from missing) <= v_purged;
+    return query select found.* from pgtrail._batch_entry_defects(v_batch, v_damaged) as found;
 end;
 $$;
 
@@ -5956,188 +7633,21 @@ create or replace function pgtrail.verify_head(checkpoints int default null)
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
-declare
-    v_log pgtrail.log;
-    v_end pgtrail.batch;
-    v_next_tx_id xid8;
-    v_relation regclass;
-    v_version smallint;
 begin
-    select head.* into strict v_log from pgtrail.log as head where head.log_id = 1;
-
-    -- Before seal() has noticed a restore into another cluster, transaction ids there say nothing.
-    select case
-            when control.system_identifier = v_log.system_identifier then pg_snapshot_xmax(pg_current_snapshot())
-            else '18446744073709551615'::xid8
-        end
-    into strict v_next_tx_id
-    from pg_control_system() as control;
-
-    -- Batches must follow one another without a gap, in leaves and in positions.
     return query
-    select 'log damaged'::text, null::text, null::uuid,
-        format('the batch at leaf %s does not continue the one before it', link.first_leaf)
-    from (
-        select batch.first_leaf,
-            lag(batch.first_leaf + batch.entries, 1, 0::bigint) over leaves as expected_leaf,
-            batch.era < lag(batch.era, 1, 0::smallint) over leaves as goes_back,
-            (batch.from_tx_id, batch.from_trail_name, batch.from_entry_id)
-                = (lag(batch.to_tx_id, 1, '0'::xid8) over positions, lag(batch.to_trail_name, 1, '') over positions,
-                    lag(batch.to_entry_id, 1, '00000000-0000-0000-0000-000000000000'::uuid) over positions) as continues
-        from pgtrail.batch as batch
-        where batch.log_id = 1
-        window leaves as (order by batch.first_leaf), positions as (partition by batch.era order by batch.first_leaf)
-    ) as link
-    where link.first_leaf <> link.expected_leaf or link.goes_back or not link.continues;
-
-    select batch.* into v_end from pgtrail.batch as batch where batch.log_id = 1 order by batch.first_leaf desc limit 1;
-    return query
-    select 'log damaged'::text, null::text, null::uuid, wrong.detail
-    from (values
-        (
-            v_end.era > v_log.era
-                or v_end.era = v_log.era
-                    and (v_end.to_tx_id, v_end.to_trail_name, v_end.to_entry_id)
-                        > (v_log.tx_id, v_log.trail_name, v_log.entry_id),
-            'the position of the log lies before the end of its last batch'
-        ),
-        (
-            v_log.tx_id > v_next_tx_id,
-            'the position of the log lies in a transaction that has not begun'
-        ),
-        (
-            v_log.origin is distinct from (
-                select used.origin from pgtrail.origin as used
-                where used.log_id = 1
-                order by used.started_at desc
-                limit 1),
-            'the origin of the log is not the one that pgtrail.origin has last'
-        )
-    ) as wrong (found, detail)
-    where wrong.found;
-
-    if v_log.tree_size <> coalesce(v_end.first_leaf + v_end.entries, 0) then
-        return query select 'log damaged'::text, null::text, null::uuid,
-            format('the log has %s leaves, its batches end at %s', v_log.tree_size,
-                   coalesce(v_end.first_leaf + v_end.entries, 0));
-    end if;
-    if not pgtrail.verify_checkpoint(v_log.tree_size, v_log.root) then
-        return query select 'root mismatch'::text, null::text, null::uuid,
-            format('the tiles do not give the root of the log at size %s', v_log.tree_size);
-    end if;
-    return query
-    select 'tile damaged'::text, null::text, null::uuid,
-        format('tile %s of level %s holds hashes beyond the size of the log', tile.tile_index, tile.level)
-    from pgtrail.tile as tile
-    where tile.log_id = 1
-        and tile.tile_index * 256 + octet_length(tile.hashes) / 32 > v_log.tree_size >> (8 * tile.level);
-
-    -- Between the end of an era's batches and its position nothing was left when it was sealed.
-    return query
-    select 'inserted'::text, entries.trail_name, entries.entry_id, 'lies below the watermark and is in no batch'
-    from (
-        select ended.era, ended.to_tx_id, ended.to_trail_name, ended.to_entry_id,
-            case when ended.era = v_log.era then v_log.tx_id else '18446744073709551615'::xid8 end as end_tx_id,
-            case when ended.era = v_log.era then v_log.trail_name else '' end as end_trail_name,
-            case when ended.era = v_log.era then v_log.entry_id else '00000000-0000-0000-0000-000000000000'::uuid end
-                as end_entry_id
-        from (
-            select distinct on (era.era) era.era::smallint as era,
-                coalesce(batch.to_tx_id, '0'::xid8) as to_tx_id,
-                coalesce(batch.to_trail_name, '') as to_trail_name,
-                coalesce(batch.to_entry_id, '00000000-0000-0000-0000-000000000000'::uuid) as to_entry_id
-            from generate_series(0, v_log.era) as era
-            left join pgtrail.batch as batch on batch.log_id = 1 and batch.era = era.era
-            order by era.era, batch.first_leaf desc nulls last
-        ) as ended
-    ) as gap
-    cross join lateral pgtrail._encoded_entries(
-        gap.era, gap.to_tx_id, gap.to_trail_name, gap.to_entry_id,
-        gap.end_tx_id, gap.end_trail_name, gap.end_entry_id, null, null,
-        array(
-            select present.trail_name
-            from unnest(pgtrail._trails_between(gap.to_tx_id, gap.end_tx_id)) as present (trail_name)
-            where exists (
-                select from pgtrail.entry_format as format where format.trail_name = present.trail_name)
-        )) as entries
-    where (gap.to_tx_id, gap.to_trail_name, gap.to_entry_id) <> (gap.end_tx_id, gap.end_trail_name, gap.end_entry_id);
-
-    return query
-    select 'log damaged'::text, registered.trail_name, null::uuid, 'pgtrail.entry_format has no format of its entries'
-    from pgtrail.trail as registered
-    where not exists (
-        select from pgtrail.entry_format as format where format.trail_name = registered.trail_name);
-
-    -- New entries get the era that the log is in.
-    return query
-    select 'log damaged'::text, registered.trail_name, null::uuid,
-        format('new entries get era %s, the log is in era %s',
-               pg_get_expr(expression.adbin, expression.adrelid), v_log.era)
-    from pgtrail.trail as registered
-    join pg_catalog.pg_attribute as attribute on attribute.attrelid = registered.relation and attribute.attname = 'era'
-    left join pg_catalog.pg_attrdef as expression
-        on expression.adrelid = attribute.attrelid and expression.adnum = attribute.attnum
-    where pg_get_expr(expression.adbin, expression.adrelid) !~ format('^''?%s''?(::smallint)?$', v_log.era);
-
-    -- What was listed as an exception must be one.
-    return query
-    select 'inserted'::text, late.trail_name, late.entry_id, 'is listed as late at a leaf that the log does not have'
-    from pgtrail.late_entry as late
-    where late.log_id = 1 and late.leaf_index not between 0 and v_log.tree_size - 1;
-    for trail_name, entry_id, v_version in
-        select unsealable.trail_name, unsealable.entry_id,
-            (
-                select max(format.version)
-                from pgtrail.entry_format as format
-                where format.trail_name = unsealable.trail_name
-            )
-        from pgtrail.unsealable_entry as unsealable
-    loop
-        begin
-            if octet_length(pgtrail._entry_bytes(trail_name, entry_id, v_version)) <= 65535 then
-                defect := 'inserted';
-                detail := 'was set aside as unsealable, and can be encoded';
-                return next;
-            end if;
-        exception
-            when data_exception or feature_not_supported or program_limit_exceeded then null;
-        end;
-    end loop;
-
-    -- Entries that no seal will ever take.
-    for trail_name, v_relation in
-        select registered.trail_name, registered.relation from pgtrail.trail as registered
-    loop
-        for entry_id in execute format(
-            -- The eras take a scan of the whole trail.
-            'select id from %1$s where era = $1 and tx_id >= $2 and tx_id is distinct from $3'
-            || case when verify_head.checkpoints is null then
-                ' union all select id from %1$s where era not between 0 and $1'
-                else '' end,
-            v_relation)
-            -- One's own transaction may be ahead of the snapshot.
-            using v_log.era, v_next_tx_id, pg_current_xact_id_if_assigned()
-        loop
-            defect := 'inserted';
-            detail := 'has an era or a transaction that has not begun';
-            return next;
-        end loop;
-    end loop;
-
-    return query
-    select 'published checkpoint does not fit'::text, null::text, null::uuid,
-        format('%s had another root at size %s', published.origin, published.tree_size)
-    from (
-        select kept.*
-        from pgtrail.published_checkpoint as kept
-        where kept.log_id = 1
-        order by kept.published_at desc
-        limit verify_head.checkpoints
-    ) as published
-    where split_part(published.note, E'\n\n', 1) <> concat_ws(
-            E'\n', published.origin, published.tree_size, encode(published.root, 'base64'))
-        or published.origin = v_log.origin
-            and not pgtrail.verify_checkpoint(published.tree_size, published.root);
+    select found.* from pgtrail._batch_order_defects() as found
+    union all
+    select found.* from pgtrail._head_defects() as found
+    union all
+    select found.* from pgtrail._gap_defects() as found
+    union all
+    select found.* from pgtrail._registry_defects() as found
+    union all
+    select found.* from pgtrail._exception_defects() as found
+    union all
+    select found.* from pgtrail._unreachable_entry_defects(every_era => verify_head.checkpoints is null) as found
+    union all
+    select found.* from pgtrail._published_checkpoint_defects(verify_head.checkpoints) as found;
 end;
 $$;
 

@@ -49,7 +49,7 @@ comment on column public.audit_log.actor_id is 'Who did it, as the identity prov
 comment on column public.audit_log.actor_kind is 'user, service, system or impersonated.';
 comment on column public.audit_log.impersonator_id is 'Who acted in the name of actor_id.';
 comment on column public.audit_log.database_role is 'Database role that wrote the entry. Set by the database.';
-comment on column public.audit_log.action is 'What happened, such as certificate.renewed.';
+comment on column public.audit_log.action is 'What happened, such as invoice.approved.';
 comment on column public.audit_log.entity_type is 'Kind of the thing it happened to.';
 comment on column public.audit_log.entity_id is 'Identifier of the thing it happened to.';
 comment on column public.audit_log.changes is 'What changed, as {"column": {"old": ..., "new": ...}}. Erasable.';
@@ -171,8 +171,7 @@ revoke all on function public.get_audit_summary(uuid, text, timestamptz, timesta
 grant execute on function public.get_audit_summary(uuid, text, timestamptz, timestamptz)
     to authenticated, service_role, pgtrail_auditor;
 comment on function public.get_audit_summary(uuid, text, timestamptz, timestamptz) is
-    'Counts an organisation''s entries of a trail by bucket: actions of audit_log, outcomes of hlf_sync_audit_log, '
-    'tiers of coordinator_acknowledgement_audit, and failed, awarded or not_awarded of badge_evaluation_logs.
+    'Counts an organisation''s entries of a trail by bucket: what pgtrail.set_summary() says of it, of audit_log the action.
 Times are [from, to); null is open. The numbers are exact and cost the same however long the history is. Raises 22023 '
     '(organisation missing), 42501 (organisation the caller may not read), PT404 (no such trail).';
 

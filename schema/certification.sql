@@ -31,16 +31,15 @@ table public.coordinator_acknowledgement_audit partition by range (id)
     index coordinator_acknowledgement_audit_coordinator_id_id_idx (organisation_id, coordinator_id, id); index
         coordinator_acknowledgement_audit_organisation_id_id_idx (organisation_id, id); index
         coordinator_acknowledgement_audit_tx_id_id_idx (tx_id, id)
-    guarded by pgtrail.tg__refuse_change()
+    guarded by pgtrail.tg__refuse_change(); row level security; grant delete to pgtrail_purger; insert (id,
+        organisation_id, coordinator_id, mentor_id, notification_id, certificate_type, threshold_tier, note) to
+        service_role; select to authenticated, pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)
     policy select_member for select to authenticated using (organisation_id = any ((select
         pgtrail.readable_organisations())::uuid[]))
     policy select_service for select to service_role using (true)
-    row level security; grant select to authenticated; grant select to pgtrail_auditor; grant delete, select, update to
-        pgtrail_purger; grant insert (id, organisation_id, coordinator_id, mentor_id, notification_id, certificate_type,
-        threshold_tier, note), select to service_role
 
 -- functions/certification ---------------------------------------------------------------------------------------------
 
@@ -54,7 +53,6 @@ public.get_coordinator_acknowledgement_audit(p_organisation_id uuid, p_from_date
     -- holds the cursor of the next page, or null when there is none: pass it as p_cursor with the same filters. p_page
     -- counts from 1 and gets slower with depth, a cursor does not. Raises 22023 (bad argument), 22P02 (cursor altered
     -- or of another query), 42501 (organisation the caller may not read).
-
 public.record_acknowledgement(p_organisation_id uuid, p_coordinator_id uuid, p_mentor_id uuid, p_certificate_type text,
     p_threshold_tier public.threshold_tier, p_notification_id uuid default null, p_note text default null,
     p_acknowledged_at timestamptz default null, p_id uuid default null) returns uuid; for service_role

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { startCluster } from "../src/cluster.js";
+import { startCluster } from "../src/cluster/cluster.js";
 import { collectCoverage, profilerSettings } from "../tests/harness/coverage.js";
 import { createTestDatabase, withClient } from "../tests/harness/template.js";
 import { reportSqlCoverage } from "./coverage_sql.js";

@@ -1,18 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
-import { archiveCommand } from "./commands/archive.js";
-import { checkpointCommand } from "./commands/checkpoint.js";
-import { doctorCommand } from "./commands/doctor.js";
-import { exportTilesCommand } from "./commands/export_tiles.js";
-import { migrateCommand } from "./commands/migrate.js";
-import { proveCommand } from "./commands/prove.js";
-import { replayCommand } from "./commands/replay.js";
-import { sealCommand } from "./commands/seal.js";
-import { upCommand } from "./commands/up.js";
-import { verifyCommand } from "./commands/verify.js";
-import { workerCommand } from "./commands/worker.js";
-import { UserError } from "./errors.js";
+import { UserError } from "./errors/user_error.js";
 
 const USAGE = 2;
 
@@ -35,20 +24,24 @@ const program = new Command("pgtrail")
       "\nPGTRAIL_DEBUG=1 shows stack traces.",
   );
 
-const commands = [
-  upCommand(),
-  migrateCommand(),
-  doctorCommand(),
-  workerCommand(),
-  replayCommand(),
-  sealCommand(),
-  checkpointCommand(),
-  exportTilesCommand(),
-  archiveCommand(),
-  proveCommand(),
-  verifyCommand(),
+/** Each command, in the order in which help shows them. */
+const commands: readonly (readonly [string, () => Promise<Command>])[] = [
+  ["up", async () => (await import("./commands/up.js")).upCommand()],
+  ["migrate", async () => (await import("./commands/migrate.js")).migrateCommand()],
+  ["doctor", async () => (await import("./commands/doctor.js")).doctorCommand()],
+  ["worker", async () => (await import("./commands/worker.js")).workerCommand()],
+  ["replay", async () => (await import("./commands/replay.js")).replayCommand()],
+  ["seal", async () => (await import("./commands/seal.js")).sealCommand()],
+  ["checkpoint", async () => (await import("./commands/checkpoint.js")).checkpointCommand()],
+  ["export-tiles", async () => (await import("./commands/export_tiles.js")).exportTilesCommand()],
+  ["archive", async () => (await import("./commands/archive.js")).archiveCommand()],
+  ["prove", async () => (await import("./commands/prove.js")).proveCommand()],
+  ["verify", async () => (await import("./commands/verify.js")).verifyCommand()],
 ];
-for (const command of commands) {
+// Nobody waits for what another command needs; help shows them all.
+const asked = commands.filter(([name]) => name === process.argv[2]);
+for (const [, load] of asked.length > 0 ? asked : commands) {
+  const command = await load();
   program.addCommand(command.copyInheritedSettings(program));
   for (const subcommand of command.commands) subcommand.copyInheritedSettings(command);
 }

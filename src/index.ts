@@ -4,7 +4,10 @@
  *
  * @packageDocumentation
  */
-export type { Database } from "./database_types.js";
-export { PGTRAIL_ERRORS, UserError } from "./errors.js";
-export { type MigrateOptions, migrate, migrationsDirectory } from "./migrate.js";
+
+export { type MigrateOptions, migrate, migrationsDirectory } from "./database/migrate.js";
+export type { Database } from "./database/types.js";
+export { AuditAction } from "./domain/audit_action.js";
+export { PGTRAIL_ERRORS } from "./errors/sqlstates.js";
+export { UserError } from "./errors/user_error.js";
 export * from "./writer/index.js";

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { withClient } from "./database.js";
 import { dumpSchema, missingPostgres } from "./dump.js";
 import { projectRoot, sqlFiles } from "./files.js";

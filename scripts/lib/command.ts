@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 
 /**
  * Runs a script's command line. A UserError is shown as its message and hint and sets the exit

@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { connect } from "../../src/connection.js";
+import { connect } from "../../src/database/connection.js";
 
 /**
  * Calls `use` with a connection of its own, closed whatever happens.

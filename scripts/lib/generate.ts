@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { FoundFact } from "../../src/doctor/catalog.js";
 import { factKey, readCatalog } from "../../src/doctor/catalog.js";
 import type { RecordedCatalog } from "../../src/doctor/drift.js";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { withClient } from "./database.js";
 import { dumpSchema } from "./dump.js";
 import { sha256 } from "./files.js";
@@ -57,7 +57,7 @@ export async function generateFiles(
       return [page, renderMap(head, entries, essay)];
     }),
     ["catalog.json", `${JSON.stringify(catalog, null, 1)}\n`],
-    ["src/database_types.ts", await generateTypes(migratorUrl)],
+    ["src/database/types.ts", await generateTypes(migratorUrl)],
   ]);
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 
 function git(root: string, ...args: string[]): { status: number | null; out: string; err: string } {
   const { status, stdout, stderr, error } = spawnSync("git", ["-C", root, ...args], {

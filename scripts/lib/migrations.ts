@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { sha256, sqlFiles } from "./files.js";
 import { committedText, newestRelease } from "./git.js";
 import { AS_MIGRATING_ROLE, LAYERS } from "./layers.js";

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Cluster, startCluster } from "../../src/cluster.js";
-import { UserError } from "../../src/errors.js";
-import { migrate } from "../../src/migrate.js";
+import { type Cluster, startCluster } from "../../src/cluster/cluster.js";
+import { migrate } from "../../src/database/migrate.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { withClient } from "./database.js";
 import { BIN_DIRECTORY, requirePostgres } from "./dump.js";
 import { type Migration, SET_ROLE } from "./migrations.js";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../src/errors.js";
+import { UserError } from "../../src/errors/user_error.js";
 import { sha256, sqlFiles } from "./files.js";
 import { LAYERS } from "./layers.js";
 

@@ -45,7 +45,7 @@ comment on column public.audit_log.actor_id is 'Who did it, as the identity prov
 comment on column public.audit_log.actor_kind is 'user, service, system or impersonated.';
 comment on column public.audit_log.impersonator_id is 'Who acted in the name of actor_id.';
 comment on column public.audit_log.database_role is 'Database role that wrote the entry. Set by the database.';
-comment on column public.audit_log.action is 'What happened, such as certificate.renewed.';
+comment on column public.audit_log.action is 'What happened, such as invoice.approved.';
 comment on column public.audit_log.entity_type is 'Kind of the thing it happened to.';
 comment on column public.audit_log.entity_id is 'Identifier of the thing it happened to.';
 comment on column public.audit_log.changes is 'What changed, as {"column": {"old": ..., "new": ...}}. Erasable.';

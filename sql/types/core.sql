@@ -2,6 +2,26 @@
 create type pgtrail.error_context as enum ('database', 'job', 'request', 'other');
 comment on type pgtrail.error_context is 'What an error was about: the first word of pgtrail.safe_error().';
 
+create type pgtrail.log_position as (
+    tx_id      xid8,
+    trail_name text collate "C",
+    entry_id   uuid
+);
+comment on type pgtrail.log_position is
+    'A place in the order of an era: that of an entry or, without a trail_name, the one before all entries of the '
+    'transaction. Entries are sealed by transaction, trail and id.';
+
+create type pgtrail.purge_line as (
+    trail_name   text,
+    organisation uuid,
+    entries      bigint,
+    method       text,
+    reason       text
+);
+comment on type pgtrail.purge_line is
+    'What retention did with a month of a trail, or of an organisation in it. method is drop, delete, '
+    'postponed or failed.';
+
 -- Limits of single columns are domains: a session prepares the check of a domain once, that of a table on every
 -- INSERT. Sixteen checks on the table cost as much as the insert itself.
 create domain pgtrail.actor_id as text

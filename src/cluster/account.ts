@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 
 /** The system account that the server runs as; undefined: ours, since we are not root. */
 export type Account = { uid: number; gid: number } | undefined;

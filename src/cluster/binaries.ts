@@ -3,7 +3,7 @@ import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from "
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 import { type Account, run } from "./account.js";
 
 /**

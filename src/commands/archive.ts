@@ -3,10 +3,17 @@ import { rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { moveFile, readIfThere, replaceFile } from "../files.js";
-import { nodeAlgorithms } from "../node_algorithms.js";
-import { count, type Progress, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { EXIT_CODES, VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
+import { nodeAlgorithms } from "../signing/node_algorithms.js";
+import { moveFile, readIfThere, replaceFile } from "../system/files.js";
+import {
+  count,
+  type Progress,
+  type Screen,
+  silentScreen,
+  terminalScreen,
+} from "../system/terminal.js";
 import {
   type ArchiveHeader,
   archivePath,
@@ -20,7 +27,6 @@ import {
 } from "../verify/index.js";
 import { gunzipLines, gzip } from "./archive_files.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES, VERIFICATION_FAILED } from "./exit_codes.js";
 import { exportEnd, exportLog } from "./export_tiles.js";
 import { relationOf } from "./prove.js";
 import { withLog } from "./with_log.js";
@@ -115,12 +121,9 @@ async function monthsToArchive(client: pg.Client, trail?: string, month?: string
          from pgtrail.archivable_months()
          where trail_name = coalesce($1, trail_name)
          order by trail_name, archivable_months.month`
-      : `select trail_name as trail, $2::text as month, sum(entries - purged) as entries
-         from pgtrail.batch_content
-         where trail_name = coalesce($1, trail_name) and month = to_date($2, 'YYYY-MM')
-         group by trail_name
-         having sum(entries - purged) > 0
-         order by trail_name`,
+      : `select trail_name as trail, $2::text as month, entries
+         from pgtrail.sealed_entries(to_date($2, 'YYYY-MM'))
+         where trail_name = coalesce($1, trail_name)`,
     month === undefined ? [trail] : [trail, month],
   );
   return rows.map((row) => ({ ...row, entries: Number(row.entries) }));
@@ -164,14 +167,13 @@ async function alreadyArchived(
   { client, directory }: Job,
   { trail, month, entries }: Month,
 ): Promise<Archived | undefined> {
-  const { rows } = await client.query<{ sha256: Buffer }>(
-    `select sha256 from pgtrail.archive
-     where trail_name = $1 and month = to_date($2, 'YYYY-MM') and pgtrail._is_archived(trail_name, month)`,
-    [trail, month],
+  const { rows } = await client.query<{ sha256: string | null }>(
+    "select encode(pgtrail.archive_digest($1::regclass, to_date($2, 'YYYY-MM')), 'hex') as sha256",
+    [await relationOf(client, trail), month],
   );
   const path = archivePath(trail, month);
-  if (!rows[0] || !(await isThere(join(directory, path)))) return undefined;
-  const sha256 = rows[0].sha256.toString("hex");
+  const sha256 = rows[0]?.sha256;
+  if (!sha256 || !(await isThere(join(directory, path)))) return undefined;
   const file = createHash("sha256");
   try {
     for await (const _ of gunzipLines(join(directory, path), (bytes) => file.update(bytes)));
@@ -204,17 +206,9 @@ async function makeHeader(
   size: number,
 ): Promise<ArchiveHeader> {
   const { rows } = await client.query(
-    `select log.origin, trail.time_column as time, (
-         select jsonb_object_agg(format.trail_name || '/' || format.version, format.columns order by format.version)
-         from pgtrail.entry_format as format
-         where format.trail_name = trail.trail_name
-             and format.version in (
-                 select content.version from pgtrail.batch_content as content
-                 where content.trail_name = format.trail_name and content.month = to_date($2, 'YYYY-MM'))
-     ) as columns
-     from pgtrail.log as log, pgtrail.trail as trail
-     where log.log_id = 1 and trail.trail_name = $1`,
-    [trail, month],
+    `select origin, time_column as time, columns
+     from pgtrail.archive_header($1::regclass, to_date($2, 'YYYY-MM'))`,
+    [await relationOf(client, trail), month],
   );
   const { origin, time, columns } = rows[0];
   return { trail, month, entries, tree_size: size, origin, time, columns };
@@ -361,15 +355,11 @@ async function record(
       [relation, month, entries, size, sha256, file],
     );
     // Erasing waits for the lock that the call above holds.
-    const { rowCount } = await client.query(
-      `select from pgtrail.erasure
-       where trail_name = $1 and commitment is not null and erased_at >= $3
-           and entry_id >= pgtrail.uuid7_floor(to_date($2, 'YYYY-MM')::timestamp at time zone 'UTC')
-           and entry_id < pgtrail.uuid7_floor(
-               (to_date($2, 'YYYY-MM') + interval '1 month') at time zone 'UTC')`,
-      [trail, month, began],
+    const { rows } = await client.query<{ erased: boolean }>(
+      "select pgtrail.has_erasures_since($1::regclass, to_date($2, 'YYYY-MM'), $3) as erased",
+      [relation, month, began],
     );
-    if (rowCount) {
+    if (rows[0]?.erased) {
       await rm(file);
       throw new UserError(`something of ${trail} in ${month} was erased while it was archived`, {
         hint: "The file was removed. Run this again.",

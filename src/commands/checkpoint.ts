@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { readGiven, readIfThere, replaceFile } from "../files.js";
-import { nodeAlgorithms } from "../node_algorithms.js";
+import { EXIT_CODES, VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
+import { nodeAlgorithms } from "../signing/node_algorithms.js";
 import {
   generateSigningKey,
   parseSigningKey,
@@ -13,11 +13,11 @@ import {
   type SigningKey,
   SigningRefused,
   signContinuation,
-} from "../signer.js";
-import { count, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+} from "../signing/signer.js";
+import { readGiven, readIfThere, replaceFile } from "../system/files.js";
+import { count, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import { parseCheckpoint, VerificationError, verifyNote } from "../verify/index.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES, VERIFICATION_FAILED } from "./exit_codes.js";
 import { collect, keyOf, verifying } from "./keys.js";
 import { withLog } from "./with_log.js";
 
@@ -295,9 +295,8 @@ async function cosign(file: string, options: CosignOptions): Promise<void> {
   const merged = await withLog(options.databaseUrl, async (client) => {
     await client.query("select pgtrail.record_published_checkpoint($1)", [note]);
     const { rows } = await client.query(
-      `select note from pgtrail.published_checkpoint
-       where log_id = 1 and origin = $1 and tree_size = $2`,
-      [checkpoint.origin, checkpoint.size],
+      "select note from pgtrail.published_checkpoints() where tree_size = $1",
+      [checkpoint.size],
     );
     return rows[0].note as string;
   });

@@ -1,7 +1,8 @@
 import { Command } from "commander";
-import { connect } from "../connection.js";
-import { checks, examine, type Finding } from "../doctor/examine.js";
-import { UserError } from "../errors.js";
+import { connect } from "../database/connection.js";
+import { checks, examine } from "../doctor/examine.js";
+import type { Finding } from "../doctor/finding.js";
+import { UserError } from "../errors/user_error.js";
 import { databaseUrlOption } from "./database_url.js";
 
 /** `pgtrail doctor`: examines an installation and says which statement mends what is wrong. Exit code 1 on errors. */

@@ -2,12 +2,18 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { replaceFile } from "../files.js";
-import { count, type Progress, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { UserError } from "../errors/user_error.js";
+import { replaceFile } from "../system/files.js";
+import {
+  count,
+  type Progress,
+  type Screen,
+  silentScreen,
+  terminalScreen,
+} from "../system/terminal.js";
 import { HASH_SIZE, TILE_WIDTH, type Tile, tileLevels, tilePath } from "../verify/index.js";
 import { databaseUrlOption } from "./database_url.js";
-import { withLog } from "./with_log.js";
+import { logSize, withLog } from "./with_log.js";
 
 /** Tiles that one query fetches: 2 MB. */
 const AT_ONCE = 256;
@@ -71,21 +77,12 @@ export async function exportLog(
 
 /** Up to where the log is exported: its newest signed checkpoint, or all of it. */
 export async function exportEnd(client: pg.Client): Promise<ExportEnd> {
+  const size = await logSize(client);
   const { rows } = await client.query(
-    `select coalesce(published.tree_size, log.tree_size) as size, published.note
-     from pgtrail.log as log
-     left join lateral (
-         select checkpoint.tree_size, checkpoint.note
-         from pgtrail.published_checkpoint as checkpoint
-         where checkpoint.log_id = log.log_id
-             and checkpoint.origin = log.origin
-             and checkpoint.tree_size <= log.tree_size
-         order by checkpoint.tree_size desc
-         limit 1
-     ) as published on true
-     where log.log_id = 1`,
+    "select tree_size as size, note from pgtrail.published_checkpoints() where tree_size <= $1 limit 1",
+    [size],
   );
-  return { size: Number(rows[0].size), note: rows[0].note };
+  return rows[0] ? { size: Number(rows[0].size), note: rows[0].note } : { size, note: null };
 }
 
 /** Writes the tiles of a tree that are not there yet, and returns how many. */
@@ -124,9 +121,8 @@ async function writeTiles(
   tiles: readonly Tile[],
 ): Promise<void> {
   const { rows } = await client.query<{ index: string; hashes: Buffer }>(
-    `select tile_index as index, hashes from pgtrail.tile
-     where log_id = 1 and level = $1 and tile_index = any ($2::bigint[])`,
-    [tiles[0]?.level, tiles.map(({ index }) => index)],
+    "select tile_index as index, hashes from pgtrail.tiles($1, $2)",
+    [tiles[0]?.level ?? 0, tiles.map(({ index }) => index)],
   );
   const found = new Map(rows.map(({ index, hashes }) => [Number(index), hashes]));
   for (const tile of tiles) {

@@ -1,7 +1,7 @@
-import { UserError } from "../errors.js";
-import { nodeAlgorithms } from "../node_algorithms.js";
+import { VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
+import { nodeAlgorithms } from "../signing/node_algorithms.js";
 import { type NoteKey, parseKey, type Signers, VerificationError } from "../verify/index.js";
-import { VERIFICATION_FAILED } from "./exit_codes.js";
 
 /** Reads a vkey from the command line. Raises UserError: a wrong key is a wrong usage. */
 export async function keyOf(vkey: string): Promise<NoteKey> {

@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { migrate } from "../migrate.js";
-import { terminalScreen } from "../terminal.js";
+import { migrate } from "../database/migrate.js";
+import { terminalScreen } from "../system/terminal.js";
 import { databaseUrlOption } from "./database_url.js";
 
 /** `pgtrail migrate`: applies what a database does not have yet. */

@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import type pg from "pg";
-import { UserError } from "../errors.js";
-import { replaceFile } from "../files.js";
-import { terminalScreen } from "../terminal.js";
+import { EXIT_CODES } from "../errors/exit_codes.js";
+import { UserError } from "../errors/user_error.js";
+import { replaceFile } from "../system/files.js";
+import { terminalScreen } from "../system/terminal.js";
 import {
   entryValues,
   formatBundle,
@@ -12,7 +13,6 @@ import {
   type RenderedColumn,
 } from "../verify/index.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES } from "./exit_codes.js";
 import { withLog } from "./with_log.js";
 
 interface ProveOptions {
@@ -72,9 +72,7 @@ async function makeBundle(client: pg.Client, trail: string, id: string): Promise
 
 /** Table of a trail, quoted as SQL wants it. Raises UserError when there is none of this name. */
 export async function relationOf(client: pg.Client, trail: string): Promise<string> {
-  const { rows } = await client.query(
-    "select trail_name, relation::text from pgtrail.trail order by trail_name",
-  );
+  const { rows } = await client.query("select trail_name, relation::text from pgtrail.trails()");
   const found = rows.find(({ trail_name }) => trail_name === trail);
   if (found) return found.relation;
   throw new UserError(`there is no trail ${trail}`, {
@@ -89,12 +87,7 @@ async function expectEntry(client: pg.Client, trail: string, relation: string, i
 
 async function newestCheckpoint(client: pg.Client): Promise<{ size: number; note: string }> {
   const { rows } = await client.query(
-    `select published.tree_size as size, published.note
-     from pgtrail.log as log
-     join pgtrail.published_checkpoint as published using (log_id, origin)
-     where log_id = 1
-     order by published.tree_size desc
-     limit 1`,
+    "select tree_size as size, note from pgtrail.published_checkpoints() limit 1",
   );
   if (rows[0]) return { size: Number(rows[0].size), note: rows[0].note };
   throw new UserError("no checkpoint of this log is signed yet", {
@@ -123,14 +116,15 @@ async function findLeaf(
   }
 }
 
-/** What a column of an entry is, in the version of the format that the entry was sealed with. */
-interface FormatColumn {
-  name: string;
+/** What pgtrail.entry_columns() says of a column of an entry. */
+interface EntryColumn {
+  column: string;
+  is_time: boolean;
   /** The entry holds a commitment or a digest of it. */
   is_hashed: boolean;
-  is_erasable: boolean;
-  is_time: boolean;
-  is_there: boolean;
+  value: string | null;
+  /** In hex. */
+  salt: string | null;
 }
 
 async function render(
@@ -140,65 +134,17 @@ async function render(
   entry: Buffer,
 ): Promise<RenderedColumn[]> {
   const [kind, ...values] = entryValues(entry);
-  const [trail, version] = /^(.*)\/(\d+)$/s.exec(kind ?? "")?.slice(1) ?? [];
-  const { rows: columns } = await client.query<FormatColumn>(
-    `select format_column.name,
-         format_column.name = any (format.erasable || format.digested) as is_hashed,
-         format_column.name = any (format.erasable) as is_erasable,
-         coalesce(attribute.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype), false) as is_time,
-         attribute.attname is not null as is_there
-     from pgtrail.entry_format as format
-     cross join lateral unnest(format.columns) with ordinality as format_column (name, position)
-     left join pg_catalog.pg_attribute as attribute
-         on attribute.attrelid = $3::regclass and attribute.attname = format_column.name
-         and not attribute.attisdropped
-     where format.trail_name = $1 and format.version = $2
-     order by format_column.position`,
-    [trail, version, relation],
+  const { rows: columns } = await client.query<EntryColumn>(
+    `select column_name as column, is_time, is_hashed, value, encode(salt, 'hex') as salt
+     from pgtrail.entry_columns($1::regclass, $2, $3)`,
+    [relation, id, /\d+$/.exec(kind ?? "")?.[0]],
   );
-  const openings = await fetchOpenings(client, trail, relation, id, columns);
   return values.map((held, i) => {
-    const { name: column = "", is_hashed = false, is_time = false } = columns[i] ?? {};
+    const { column = "", is_time = false, is_hashed = false, value, salt } = columns[i] ?? {};
     if (held === null) return { column, value: null };
     if (is_time) return { column, value: microsecondsAsTime(held) ?? held };
     if (!is_hashed) return { column, value: held };
-    return { column, ...(openings.get(column) ?? { commitment: held }) };
+    const isOpen = value != null && salt != null && isSalt(salt);
+    return { column, ...(isOpen ? { value, salt } : { commitment: held }) };
   });
-}
-
-/** Values of the columns that an entry holds hashed, and the salts that lead from them to the hash. */
-async function fetchOpenings(
-  client: pg.Client,
-  trail: string | undefined,
-  relation: string,
-  id: string,
-  columns: readonly FormatColumn[],
-): Promise<Map<string, { value: string; salt: string }>> {
-  const hashed = columns.filter(({ is_hashed, is_there }) => is_hashed && is_there);
-  if (hashed.length === 0) return new Map();
-  // Values as text are rendered under the settings that the entry was encoded with.
-  const lines = hashed.map(({ name, is_erasable }) => {
-    const [literal, identifier] = [client.escapeLiteral(name), client.escapeIdentifier(name)];
-    const salt = is_erasable
-      ? `coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(${literal}, 'UTF8')),
-             (select salt from pgtrail.erasure
-              where trail_name = $2 and entry_id = entry.id and column_name = ${literal}))`
-      : "''::bytea";
-    return `select ${literal} as column, entry.${identifier}::text as value,
-                encode(${salt}, 'hex') as salt
-            from ${relation} as entry where entry.id = $1`;
-  });
-  await client.query(
-    `set timezone = 'UTC'; set datestyle = 'ISO, MDY'; set intervalstyle = 'iso_8601';
-     set extra_float_digits = 1; set bytea_output = 'hex'`,
-  );
-  const { rows } = await client.query(
-    `select opening.* from (${lines.join(" union all ")}) as opening where $2::text is not null`,
-    [id, trail],
-  );
-  return new Map(
-    rows
-      .filter(({ value, salt }) => value !== null && salt !== null && isSalt(salt))
-      .map(({ column, value, salt }) => [column, { value, salt }]),
-  );
 }

@@ -1,11 +1,13 @@
 import { createReadStream } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { Command } from "commander";
-import { UserError } from "../errors.js";
+import { badgeEvaluations } from "../domain/badge_evaluations.js";
+import { UserError } from "../errors/user_error.js";
+import { auditLog } from "../replay/audit_log.js";
 import { replay, type Source } from "../replay/replay.js";
 import { openSession } from "../replay/session.js";
 import { leftBehind, type Tally } from "../replay/tally.js";
-import { count, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { count, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import { databaseUrlOption } from "./database_url.js";
 import { withLog } from "./with_log.js";
 
@@ -14,6 +16,9 @@ interface ReplayFlags {
   dryRun?: true;
   json?: true;
 }
+
+/** The trails whose failures a log may tell of. */
+const TRAILS = [auditLog, badgeEvaluations];
 
 /** What means standard input among the files. */
 const STDIN = "-";
@@ -53,7 +58,7 @@ async function run(files: string[], { databaseUrl, dryRun, json }: ReplayFlags):
       progress?.update(read);
     };
     try {
-      return await replay(session, sourcesOf(files, onBytes));
+      return await replay(session, TRAILS, sourcesOf(files, onBytes));
     } finally {
       progress?.finish();
     }

@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { count, silentScreen, terminalScreen } from "../terminal.js";
+import { count, silentScreen, terminalScreen } from "../system/terminal.js";
 import { databaseUrlOption } from "./database_url.js";
-import { withLog } from "./with_log.js";
+import { logSize, withLog } from "./with_log.js";
 
 /** Entries that one transaction seals. */
 const AT_ONCE = 50_000;
@@ -31,8 +31,7 @@ export function sealCommand(): Command {
           if (found === AT_ONCE) screen.line(`${count(sealed)} sealed …`);
           // Less than that was all there was; writers that never pause would keep us here for ever.
         } while (found === AT_ONCE);
-        const { rows } = await client.query("select tree_size from pgtrail.log where log_id = 1");
-        return { sealed, size: Number(rows[0].tree_size) };
+        return { sealed, size: await logSize(client) };
       });
       screen.line(`${count(result.sealed)} sealed; the log has ${count(result.size)} entries`);
       if (json) process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -1,15 +1,16 @@
 import { relative } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type pg from "pg";
-import { type Cluster, freePort, startCluster } from "../cluster.js";
-import { connect } from "../connection.js";
+import { type Cluster, freePort, startCluster } from "../cluster/cluster.js";
+import { connect } from "../database/connection.js";
+import { migrate } from "../database/migrate.js";
 import { loadSample } from "../demo/load.js";
 import { showTour } from "../demo/tour.js";
-import { UserError } from "../errors.js";
-import { migrate } from "../migrate.js";
-import { listenForSignals } from "../signals.js";
-import { count, INDENT, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { UserError } from "../errors/user_error.js";
+import { listenForSignals } from "../system/signals.js";
+import { count, INDENT, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import { runWorker } from "../worker/worker.js";
+import { PLATFORM_ORGANISATION } from "../writer/entry.js";
 import { MAINTAIN_SECONDS, SEAL_SECONDS } from "./worker.js";
 
 const DEFAULT_PORT = 54329;
@@ -210,10 +211,9 @@ function showReady(urls: Record<string, string>, screen: Screen): void {
   screen.line();
   screen.line("Three things to try, with psql or any other client:");
   screen.line();
-  const platform = "'00000000-0000-0000-0000-000000000000'";
   for (const command of [
     `export DATABASE_URL=${urls.migrator}`,
-    `psql $DATABASE_URL -c \\\n      "select record_audit_event(${platform}, 'coffee.brewed')"`,
+    `psql $DATABASE_URL -c \\\n      "select record_audit_event('${PLATFORM_ORGANISATION}', 'coffee.brewed')"`,
     `psql $DATABASE_URL -c "delete from audit_log"`,
     "npx pgtrail doctor",
   ]) {

@@ -2,9 +2,10 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import type pg from "pg";
-import { readGiven, readIfThere } from "../files.js";
-import { nodeAlgorithms } from "../node_algorithms.js";
-import { count, type Screen, silentScreen, terminalScreen } from "../terminal.js";
+import { EXIT_CODES, VERIFICATION_FAILED } from "../errors/exit_codes.js";
+import { nodeAlgorithms } from "../signing/node_algorithms.js";
+import { readGiven, readIfThere } from "../system/files.js";
+import { count, type Screen, silentScreen, terminalScreen } from "../system/terminal.js";
 import {
   checkArchive,
   checkTiles,
@@ -20,9 +21,8 @@ import {
 } from "../verify/index.js";
 import { gunzipLines, listArchives } from "./archive_files.js";
 import { databaseUrlOption } from "./database_url.js";
-import { EXIT_CODES, VERIFICATION_FAILED } from "./exit_codes.js";
 import { collect, signersOf, verifying } from "./keys.js";
-import { withLog } from "./with_log.js";
+import { logSize, withLog } from "./with_log.js";
 
 /** `pgtrail verify`: verifies a proof bundle or an export offline, or the log of a database. */
 export function verifyCommand(): Command {
@@ -251,23 +251,17 @@ async function verifyLog(
   defects: DefectList,
   interruption: AbortSignal,
 ): Promise<{ size: number; reached: number; checkpoints: number }> {
-  const { rows: heads } = await client.query(
-    `select log.tree_size as size, count(published) as checkpoints
-     from pgtrail.log as log
-     left join pgtrail.published_checkpoint as published using (log_id, origin)
-     where log.log_id = 1
-     group by log.tree_size`,
+  const size = await logSize(client);
+  const { rows: published } = await client.query(
+    "select count(*) as checkpoints from pgtrail.published_checkpoints()",
   );
-  const size = Number(heads[0].size);
   defects.add(...(await client.query("select * from pgtrail.verify_head()")).rows);
 
   const progress = screen.progress(size, "entries");
   let reached = fromLeaf;
   while (reached < size && !interruption.aborted) {
     const { rows: batches } = await client.query(
-      `select first_leaf, first_leaf + entries as next_leaf from pgtrail.batch
-       where log_id = 1 and first_leaf + entries > $1
-       order by first_leaf limit 1`,
+      "select first_leaf, next_leaf from pgtrail.batch_at($1)",
       [reached],
     );
     // The log ends without a batch where one is missing; the head's defects have named that.
@@ -280,7 +274,7 @@ async function verifyLog(
     progress.update(Math.min(reached, size));
   }
   progress.finish();
-  return { size, reached, checkpoints: Number(heads[0].checkpoints) };
+  return { size, reached, checkpoints: Number(published[0].checkpoints) };
 }
 
 /** Defects that were found: the first of them, and how many there are. */

@@ -1,7 +1,6 @@
-import pg from "pg";
-import { connect } from "../connection.js";
-import { UserError } from "../errors.js";
-import { VERIFICATION_FAILED } from "./exit_codes.js";
+import type pg from "pg";
+import { asUserError } from "../database/as_user_error.js";
+import { connect } from "../database/connection.js";
 
 /**
  * Opens a connection for `work` with the log of a database, and ends it after. What the database
@@ -15,35 +14,14 @@ export async function withLog<T>(
   try {
     return await work(client);
   } catch (error) {
-    throw explain(error);
+    throw asUserError(error);
   } finally {
     await client.end().catch(() => {});
   }
 }
 
-/** What the database refuses, or a lost connection, as UserError; every other error as it is. */
-export function explain(error: unknown): unknown {
-  if (error instanceof pg.DatabaseError) {
-    const { code = "", message, detail, hint = HINTS[code] } = error;
-    const exitCode = NOT_WHAT_WAS_SEALED.includes(code) ? VERIFICATION_FAILED : 1;
-    const text = detail ? `${message}: ${detail}` : message;
-    return new UserError(text, { hint, exitCode, cause: error });
-  }
-  // What pg raises on a lost connection has no class of its own.
-  if (error instanceof Error && /^(Connection terminated|Client has en)/.test(error.message)) {
-    return new UserError("the connection to the database was lost", { cause: error });
-  }
-  return error;
+/** Leaves of the log. */
+export async function logSize(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ body: string }>("select pgtrail.checkpoint() as body");
+  return Number(rows[0]?.body.split("\n")[1]);
 }
-
-/** Something does not fit the log; a tile of the log is damaged. */
-const NOT_WHAT_WAS_SEALED = ["TR003", "XX001"];
-
-const notInstalled = "This database has no log of pgtrail yet: run pgtrail migrate.";
-
-const HINTS: Readonly<Record<string, string>> = {
-  "42501": "Connect as a member of pgtrail_owner, or only to read as one of pgtrail_auditor.",
-  "3F000": notInstalled,
-  "42P01": notInstalled,
-  "42883": notInstalled,
-};

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { listenForSignals } from "../signals.js";
+import { listenForSignals } from "../system/signals.js";
 import { runOnce, runWorker, type WorkerOptions } from "../worker/worker.js";
 import { databaseUrlOption } from "./database_url.js";
 

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { Screen } from "../terminal.js";
+import type { Screen } from "../system/terminal.js";
 import { actAs } from "./caller.js";
 import { SAMPLE_SPAN, sampleEvents } from "./events.js";
 import { members, type Organisation, samplePlatform } from "./platform.js";

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { count, type Screen } from "../terminal.js";
+import { count, type Screen } from "../system/terminal.js";
 import { actAs, type Caller, callerOf } from "./caller.js";
 import type { LoadedSample } from "./load.js";
 import { members, type Organisation, type Person } from "./platform.js";
@@ -218,7 +218,7 @@ async function showNumbers({ clients, screen }: Stage, sample: LoadedSample) {
            count(distinct organisation_id)::int as organisations,
            min(at) as oldest,
            max(at) as newest,
-           (select count(*)::int from pg_inherits join pgtrail.trail on inhparent = relation)
+           (select count(*)::int from pg_inherits join pgtrail.trails() on inhparent = relation)
                as partitions,
            (select count(*)::int from pgtrail.trail) as trails
        from (

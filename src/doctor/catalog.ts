@@ -105,7 +105,7 @@ join pg_catalog.pg_attribute as attribute on attribute.attrelid = owned.oid and 
 join pg_catalog.pg_attrdef as expression
     on expression.adrelid = attribute.attrelid and expression.adnum = attribute.attnum
 -- The era of a trail grows with every restore into another cluster.
-where not (attribute.attname = 'era' and owned.oid in (select relation from pgtrail.trail))
+where not (attribute.attname = 'era' and owned.relkind = 'p')
 union all
 select 'not null', format('%s.%I', owned.name, attribute.attname),
     format('alter table %s alter column %I set not null;', owned.name, attribute.attname),

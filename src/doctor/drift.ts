@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import type { ClientBase } from "pg";
 import { type CatalogFact, type FoundFact, factKey, readCatalog } from "./catalog.js";
-import type { Finding } from "./examine.js";
+import type { Finding } from "./finding.js";
 
 /**
  * What catalog.json holds: layer -> kind -> name -> definition. A layer has the facts that it adds
@@ -20,15 +20,27 @@ export interface FunctionSource {
 /** Where the schema of a database differs from the one that this package was released with. */
 export async function examineDrift(client: ClientBase): Promise<Finding[]> {
   const found = await readCatalog(client);
-  const trails = await client.query<{ name: string }>(
-    "select format('%I.%I', n.nspname, c.relname) as name from pgtrail.trail t join pg_class c on c.oid = t.relation join pg_namespace n on n.oid = c.relnamespace",
-  );
   return compareCatalogs(
     wantedFacts(await readRecordedCatalog(), found),
     found,
     await readFunctionSources(),
-    new Set(trails.rows.map((row) => row.name)),
+    await readTrails(client),
   );
+}
+
+/** Tables that are registered as trails, whoever made them; none where the database cannot tell. */
+async function readTrails(client: ClientBase): Promise<Set<string>> {
+  const able = await client.query<{ able: boolean }>(
+    "select to_regprocedure('pgtrail.trails()') is not null as able",
+  );
+  if (!able.rows[0]?.able) return new Set();
+  const { rows } = await client.query<{ name: string }>(
+    `select format('%I.%I', namespace.nspname, class.relname) as name
+     from pgtrail.trails() as own
+     join pg_catalog.pg_class as class on class.oid = own.relation
+     join pg_catalog.pg_namespace as namespace on namespace.oid = class.relnamespace`,
+  );
+  return new Set(rows.map((row) => row.name));
 }
 
 /** Reads catalog.json. */

@@ -1,32 +1,50 @@
 import type pg from "pg";
+import { columnNames, defineColumns, entryColumns } from "../writer/columns.js";
+import { isActorKind } from "../writer/entry.js";
 import type { AuditEntry } from "../writer/types.js";
-import type { Outcome, Trail } from "./restore.js";
+import { isUuid, isUuid7 } from "../writer/uuid.js";
+import { isDocumentOrNull, isTextOrNull } from "./shapes.js";
+import type { Columns, Outcome, Row, Trail } from "./trail.js";
 
-const RECORDS = `jsonb_to_recordset($1) as sent (
-    id uuid, organisation_id uuid, actor_id text, actor_kind text, impersonator_id text, action text,
-    entity_type text, entity_id text, changes jsonb, details jsonb, ip_address inet, user_agent text,
-    request_id text, trace_id text)`;
+const BY_TYPE = { uuid: isUuid, text: isTextOrNull, jsonb: isDocumentOrNull, inet: isTextOrNull };
+
+/** Columns that say more than their types. */
+const BY_NAME: Partial<Columns<string>> = {
+  id: isUuid7,
+  actor_kind: isActorKind,
+  action: (value) => typeof value === "string",
+};
+
+const columns: Columns<string> = Object.fromEntries(
+  columnNames.map((name) => [name, BY_NAME[name] ?? BY_TYPE[entryColumns[name]]]),
+);
+
+const NAMES = columnNames.join(", ");
+const RECORDS = `jsonb_to_recordset($1) as sent (${defineColumns()})`;
+
+/** Columns that an erasure empties. */
+const ERASABLE: readonly (keyof AuditEntry)[] = ["changes", "details", "ip_address", "user_agent"];
+const LASTING = columnNames.filter((name) => name !== "id" && !ERASABLE.includes(name));
+
+/** Says in SQL whether columns of what was sent and of what is kept are the same. */
+function areSame(names: readonly string[]): string {
+  const row = (table: string) => `(${names.map((name) => `${table}.${name}`).join(", ")})`;
+  return `${row("sent")} is not distinct from ${row("kept")}`;
+}
 
 // Erased columns say nothing: the salt of the commitments to them is gone, too.
 const COMPARE = `select sent.id,
-    (sent.organisation_id, sent.actor_id, sent.actor_kind, sent.impersonator_id, sent.action, sent.entity_type,
-        sent.entity_id, sent.request_id, sent.trace_id)
-    is not distinct from (kept.organisation_id, kept.actor_id, kept.actor_kind, kept.impersonator_id, kept.action,
-        kept.entity_type, kept.entity_id, kept.request_id, kept.trace_id)
-    and (kept.erasure_salt is null
-        or (sent.changes, sent.details, sent.ip_address, sent.user_agent)
-            is not distinct from (kept.changes, kept.details, kept.ip_address, kept.user_agent)) as same
+    ${areSame(LASTING)} and (kept.erasure_salt is null or ${areSame(ERASABLE)}) as same
   from ${RECORDS}
   join public.audit_log as kept on kept.id = sent.id and kept.id = any ($2::uuid[])`;
 
 /** `audit_log`. */
-export const auditLog: Trail<AuditEntry> = { name: "audit_log", insert };
+export const auditLog: Trail = { name: "audit_log", property: "event", columns, insert };
 
-async function insert(client: pg.ClientBase, entries: readonly AuditEntry[]): Promise<Outcome[]> {
+async function insert(client: pg.ClientBase, entries: readonly Row[]): Promise<Outcome[]> {
   const inserted = await client.query<{ id: string }>(
-    `insert into public.audit_log (id, organisation_id, actor_id, actor_kind, impersonator_id, action, entity_type,
-         entity_id, changes, details, ip_address, user_agent, request_id, trace_id)
-     select * from ${RECORDS}
+    `insert into public.audit_log (${NAMES})
+     select ${NAMES} from ${RECORDS}
      on conflict (id) do nothing
      returning id`,
     [JSON.stringify(entries)],

@@ -1,8 +1,8 @@
-/** What tells the structured line of the writer from everything else in a log. */
-const TYPE = "audit_write_failed";
+import { isObject, parseJson } from "../verify/json.js";
+import { LINE_TYPE } from "../writer/failure_line.js";
 
 /** The type as a value of a property, in JSON, in JSON within a string of JSON, or in CSV. */
-const NAMES_TYPE = new RegExp(String.raw`type[\\"]*\s*:\s*[\\"]*${TYPE}`);
+const NAMES_TYPE = new RegExp(String.raw`type[\\"]*\s*:\s*[\\"]*${LINE_TYPE}`);
 
 /** What an entry of a spool file has, and a message that journalctl left out. */
 const MAY_BE_OTHER = /"organisation_id"|"MESSAGE"\s*:\s*null/;
@@ -69,7 +69,7 @@ function* failuresInLine(line: string, depth: number): Failures {
     yield* failuresOf({ message: parse(line.slice(property.length).replace(/,$/, "")) }, depth);
     return;
   }
-  if (line.includes(`""${TYPE}""`)) {
+  if (line.includes(`""${LINE_TYPE}""`)) {
     for (const field of quotedFields(line)) yield* failuresIn(field, depth + 1);
     return;
   }
@@ -81,7 +81,7 @@ function* failuresOf(value: unknown, depth: number): Failures {
   if (Array.isArray(value)) {
     for (const each of value) yield* failuresOf(each, depth);
   } else if (isObject(value)) {
-    if (value.type === TYPE) {
+    if (value.type === LINE_TYPE) {
       yield value;
       return;
     }
@@ -138,16 +138,7 @@ function* quotedFields(text: string): Generator<string> {
   }
 }
 
-/** JSON; undefined when the text is none. */
+/** JSON; undefined when the text is none, or no more than a number or a word. */
 function parse(text: string): unknown {
-  if (!/^[{["]/.test(text)) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return /^[{["]/.test(text) ? parseJson(text) : undefined;
 }

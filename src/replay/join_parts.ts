@@ -1,3 +1,4 @@
+import { isObject, parseJson } from "../verify/json.js";
 import { MAX_LINE_LENGTH } from "./read_lines.js";
 
 /** What a process wrote as one line, and the number of the line of the file at which it begins. */
@@ -59,7 +60,7 @@ function criPart(text: string): Part | undefined {
 
 function dockerPart(text: string): Part | undefined {
   if (!/^\{\s*"log"\s*:/.test(text)) return undefined;
-  const { log, stream } = parseObject(text) ?? {};
+  const { log, stream } = parseObject(text);
   if (typeof log !== "string" || typeof stream !== "string") return undefined;
   return {
     stream: `docker ${stream}`,
@@ -70,17 +71,14 @@ function dockerPart(text: string): Part | undefined {
 
 function journaldPart(text: string): Part | undefined {
   if (!/^\s*\{/.test(text) || !/"MESSAGE"\s*:/.test(text)) return undefined;
-  const { MESSAGE: message, _STREAM_ID: id, _LINE_BREAK: lineBreak } = parseObject(text) ?? {};
+  const { MESSAGE: message, _STREAM_ID: id, _LINE_BREAK: lineBreak } = parseObject(text);
   // What is not plain text is an array of bytes.
   const written = Array.isArray(message) ? Buffer.from(message).toString("utf8") : message;
   if (typeof written !== "string") return undefined;
   return { stream: `journald ${id}`, text: written, continues: lineBreak === "line-max" };
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function parseObject(text: string): Record<string, unknown> {
+  const value = parseJson(text);
+  return isObject(value) ? value : {};
 }

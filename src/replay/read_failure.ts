@@ -1,87 +1,42 @@
-import type { EvaluationLog } from "../edge.js";
-import type { ActorKind, AuditEntry, Json } from "../writer/types.js";
+import { isObject } from "../verify/json.js";
+import { LINE_TYPE } from "../writer/failure_line.js";
+import type { Json } from "../writer/types.js";
+import { isUuid7 } from "../writer/uuid.js";
+import { auditLog } from "./audit_log.js";
+import type { Row, Trail } from "./trail.js";
 
-/** A run of the evaluation of badges; what its line left out is null. */
-export type Evaluation = Record<keyof EvaluationLog, Json> & { id: string };
-
-type EntryReading = { kind: "entry"; entry: AuditEntry };
-type EvaluationReading = { kind: "evaluation"; evaluation: Evaluation };
+type RowReading = { kind: "row"; trail: Trail; row: Row };
 type Refusal = { kind: "refused"; id: string | null; reason: string };
 
 /** What an object of the writer, found in a log, means. */
 export type Reading =
-  | EntryReading
-  | EvaluationReading
+  | RowReading
   /** A failure whose payload was kept out of the log. */
   | { kind: "redacted"; id: string }
   | Refusal;
 
-/** Columns, and what their values look like. Lengths are the database's to judge. */
-type Columns<Name extends string> = Readonly<Record<Name, (value: unknown) => boolean>>;
-
-const ENTRY: Columns<keyof AuditEntry> = {
-  id: isUuid7,
-  organisation_id: isUuid,
-  actor_id: isTextOrNull,
-  actor_kind: isActorKind,
-  impersonator_id: isTextOrNull,
-  action: (value) => typeof value === "string",
-  entity_type: isTextOrNull,
-  entity_id: isTextOrNull,
-  changes: isDocumentOrNull,
-  details: isDocumentOrNull,
-  ip_address: isTextOrNull,
-  user_agent: isTextOrNull,
-  request_id: isTextOrNull,
-  trace_id: isTextOrNull,
-};
-
-const EVALUATION: Columns<keyof EvaluationLog> = {
-  id: isUuid7,
-  org_id: isUuid,
-  peer_mentor_id: isUuid,
-  duration_ms: (value) => typeof value === "number",
-  activity_id: (value) => value === null || isUuid(value),
-  badges_evaluated: isUuidsOrNull,
-  criteria_outcomes: isDocumentOrNull,
-  badges_awarded: isUuidsOrNull,
-  error_message: isTextOrNull,
-};
-
-/** Names of the columns of an entry that are inserted, in the order of the table. */
-export const ENTRY_COLUMNS = Object.keys(ENTRY) as (keyof AuditEntry)[];
-
-/** Reads a structured line of the writer or an entry of its spool file, as parsed. Never throws. */
-export function readFailure(found: Record<string, unknown>): Reading {
-  if (found.type !== "audit_write_failed") return readEntry(found);
-  const { event, evaluation = null, eventId } = found;
+/**
+ * Reads a structured line about a row of one of the trails, or an entry of a spool file, as parsed.
+ * Never throws.
+ */
+export function readFailure(found: Record<string, unknown>, trails: readonly Trail[]): Reading {
+  if (found.type !== LINE_TYPE) return readRow(found, auditLog);
+  const { event, eventId } = found;
   if (!isUuid7(eventId)) return refused(null, "eventId is no UUIDv7");
   const id = eventId.toLowerCase();
-  if (event === null && evaluation === null) return { kind: "redacted", id };
-  // A run of the evaluation of badges is no event of audit_log.
-  const name = event === null ? "evaluation" : "event";
-  const payload = found[name];
-  if (!isPlainObject(payload)) return refused(id, `${name} is no object`);
-  const reading = event === null ? readEvaluation(payload) : readEntry(payload);
+  // A row of another trail is no event of audit_log.
+  const trail =
+    event === null ? trails.find(({ property }) => (found[property] ?? null) !== null) : auditLog;
+  if (!trail) return { kind: "redacted", id };
+  const payload = found[trail.property];
+  if (!isObject(payload)) return refused(id, `${trail.property} is no object`);
+  const reading = readRow(payload, trail);
   if (reading.kind === "refused") return { ...reading, id };
-  const row = reading.kind === "entry" ? reading.entry : reading.evaluation;
-  return row.id === id ? reading : refused(id, `${name}.id is not eventId`);
+  return reading.row.id === id ? reading : refused(id, `${trail.property}.id is not eventId`);
 }
 
-function readEntry(event: Record<string, unknown>): EntryReading | Refusal {
-  const row = readRow(event, ENTRY);
-  return row.kind === "row" ? { kind: "entry", entry: row.values as unknown as AuditEntry } : row;
-}
-
-function readEvaluation(evaluation: Record<string, unknown>): EvaluationReading | Refusal {
-  const row = readRow(evaluation, EVALUATION);
-  return row.kind === "row" ? { kind: "evaluation", evaluation: row.values as Evaluation } : row;
-}
-
-function readRow(
-  found: Record<string, unknown>,
-  columns: Columns<string>,
-): { kind: "row"; values: Record<string, Json> } | Refusal {
+function readRow(found: Record<string, unknown>, trail: Trail): RowReading | Refusal {
+  const { columns } = trail;
   const id = isUuid7(found.id) ? found.id.toLowerCase() : null;
   const unknown = Object.keys(found).find((name) => !Object.hasOwn(columns, name));
   // A name from the file is shown, but never in full: it may be anything.
@@ -92,7 +47,7 @@ function readRow(
     if (!fits(value)) return refused(id, `${column} has the wrong shape`);
     values[column] = value as Json;
   }
-  return { kind: "row", values: { ...values, id } };
+  return { kind: "row", trail, row: { ...values, id } as Row };
 }
 
 function refused(id: string | null, reason: string): Refusal {
@@ -101,35 +56,4 @@ function refused(id: string | null, reason: string): Refusal {
 
 function shown(name: string): string {
   return JSON.stringify(name.slice(0, 63));
-}
-
-function isUuid(value: unknown): value is string {
-  return (
-    typeof value === "string" &&
-    /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i.test(value)
-  );
-}
-
-function isUuid7(value: unknown): value is string {
-  return isUuid(value) && value[14] === "7";
-}
-
-function isUuidsOrNull(value: unknown): boolean {
-  return value === null || (Array.isArray(value) && value.every(isUuid));
-}
-
-function isActorKind(value: unknown): value is ActorKind {
-  return ["user", "service", "system", "impersonated"].includes(value as string);
-}
-
-function isTextOrNull(value: unknown): boolean {
-  return value === null || typeof value === "string";
-}
-
-function isDocumentOrNull(value: unknown): boolean {
-  return value === null || isPlainObject(value);
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

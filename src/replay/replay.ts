@@ -1,14 +1,12 @@
 import { createHash } from "node:crypto";
-import type { AuditEntry } from "../writer/types.js";
-import { auditLog } from "./audit_log.js";
-import { badgeEvaluations } from "./badge_evaluations.js";
 import { findFailures } from "./find_failures.js";
 import { joinParts } from "./join_parts.js";
-import { type Evaluation, readFailure } from "./read_failure.js";
+import { readFailure } from "./read_failure.js";
 import { type Line, readLines } from "./read_lines.js";
-import { restore, type Trail } from "./restore.js";
+import { restore } from "./restore.js";
 import { type Session, transaction } from "./session.js";
 import { addProblem, newTally, type Tally } from "./tally.js";
+import type { Row, Trail } from "./trail.js";
 
 /** Rows of one insert, and about how many bytes. */
 const AT_ONCE = 500;
@@ -27,17 +25,22 @@ interface Place {
 }
 
 /** What is to be restored, and where it was read. */
-interface Failed<Row> {
+interface Failed {
+  trail: Trail;
   row: Row;
   place: Place;
 }
 
 /**
- * Inserts the failures that the sources tell of and that the database does not have. Memory grows
- * with the number of distinct failures, by some 200 bytes each, and not with the sources. Raises what
- * is not about an entry, such as a lost connection; running it again is safe.
+ * Inserts the failures that the sources tell of and that the trails do not have. Memory grows with
+ * the number of distinct failures, by some 200 bytes each, and not with the sources. Raises what is
+ * not about an entry, such as a lost connection; running it again is safe.
  */
-export async function replay(session: Session, sources: Iterable<Source>): Promise<Tally> {
+export async function replay(
+  session: Session,
+  trails: readonly Trail[],
+  sources: Iterable<Source>,
+): Promise<Tally> {
   const tally = newTally();
   /** Digest of the content by id, of the first time that an id was read. */
   const seen = new Map<string, string>();
@@ -47,20 +50,19 @@ export async function replay(session: Session, sources: Iterable<Source>): Promi
   const otherContents = new Set<string>();
   const refusedReadings = new Set<string>();
   const redacted = new Map<string, Place>();
-  const entries: Failed<AuditEntry>[] = [];
-  const evaluations: Failed<Evaluation>[] = [];
+  const batch: Failed[] = [];
   let batchBytes = 0;
 
   async function flush(): Promise<void> {
     batchBytes = 0;
-    await send(auditLog, entries.splice(0));
-    await send(badgeEvaluations, evaluations.splice(0));
+    const sent = batch.splice(0);
+    for (const trail of new Set(sent.map((failed) => failed.trail))) {
+      const ofTrail = sent.filter((failed) => failed.trail === trail);
+      await send(trail, ofTrail);
+    }
   }
 
-  async function send<Row extends { id: string }>(
-    trail: Trail<Row>,
-    sent: readonly Failed<Row>[],
-  ): Promise<void> {
+  async function send(trail: Trail, sent: readonly Failed[]): Promise<void> {
     const rows = sent.map(({ row }) => row);
     const outcomes = await restore(session, trail, rows);
     for (const [i, { row, place }] of sent.entries()) {
@@ -84,11 +86,7 @@ export async function replay(session: Session, sources: Iterable<Source>): Promi
     }
   }
 
-  async function add<Row extends { id: string }>(
-    row: Row,
-    place: Place,
-    batch: Failed<Row>[],
-  ): Promise<void> {
+  async function add(trail: Trail, row: Row, place: Place): Promise<void> {
     const { id } = row;
     const { digest, bytes } = digestOf(row);
     const before = seen.get(id);
@@ -105,10 +103,9 @@ export async function replay(session: Session, sources: Iterable<Source>): Promi
       otherContents.add(before);
     }
     seen.set(id, digest);
-    batch.push({ row, place });
+    batch.push({ trail, row, place });
     batchBytes += bytes;
-    const waiting = entries.length + evaluations.length;
-    if (waiting >= AT_ONCE || batchBytes >= BYTES_AT_ONCE) await flush();
+    if (batch.length >= AT_ONCE || batchBytes >= BYTES_AT_ONCE) await flush();
   }
 
   /** An event that was buffered and then evicted is there twice. */
@@ -125,9 +122,8 @@ export async function replay(session: Session, sources: Iterable<Source>): Promi
       addProblem(tally, { ...place, id: null, kind: "refused", reason: defect });
     }
     for (const object of objects) {
-      const reading = readFailure(object);
-      if (reading.kind === "entry") await add(reading.entry, place, entries);
-      else if (reading.kind === "evaluation") await add(reading.evaluation, place, evaluations);
+      const reading = readFailure(object, trails);
+      if (reading.kind === "row") await add(reading.trail, reading.row, place);
       else if (reading.kind === "refused") refuseOnce(reading, place);
       else if (!redacted.has(reading.id)) redacted.set(reading.id, place);
     }
@@ -151,7 +147,7 @@ export async function replay(session: Session, sources: Iterable<Source>): Promi
 
   // One that came into the database in another way, or is in the files with its payload, is not lost.
   const ids = [...redacted.keys()].filter((id) => !seen.has(id));
-  const there = await idsThere(session, ids);
+  const there = await idsThere(session, trails, ids);
   for (const id of ids) {
     if (there.has(id)) {
       tally.failures++;
@@ -190,15 +186,20 @@ async function* undamagedLines(
   }
 }
 
-async function idsThere(session: Session, ids: readonly string[]): Promise<Set<string>> {
+async function idsThere(
+  session: Session,
+  trails: readonly Trail[],
+  ids: readonly string[],
+): Promise<Set<string>> {
   const there = new Set<string>();
+  const selects = trails.map(
+    ({ name }) => `select id from public.${name} where id = any ($1::uuid[])`,
+  );
   for (let start = 0; start < ids.length; start += AT_ONCE) {
     const { rows } = await transaction(session, () =>
-      session.client.query<{ id: string }>(
-        `select id from public.audit_log where id = any ($1::uuid[])
-         union all select id from public.badge_evaluation_logs where id = any ($1::uuid[])`,
-        [ids.slice(start, start + AT_ONCE)],
-      ),
+      session.client.query<{ id: string }>(selects.join(" union all "), [
+        ids.slice(start, start + AT_ONCE),
+      ]),
     );
     for (const { id } of rows) there.add(id);
   }

@@ -1,21 +1,7 @@
 import pg from "pg";
+import { isAboutARow } from "../writer/sqlstate.js";
 import { type Session, transaction } from "./session.js";
-
-/** What became of one row. */
-export type Outcome =
-  | { kind: "inserted" }
-  | { kind: "alreadyThere" }
-  /** The database has another row under this id. */
-  | { kind: "conflict" }
-  | { kind: "refused"; reason: string };
-
-/** A trail, and how it takes what is restored to it. */
-export interface Trail<Row extends { id: string }> {
-  /** As prepare_audit_backfill knows it. */
-  name: string;
-  /** Inserts rows of distinct ids that are not there yet, all or none. Outcomes are in their order. */
-  insert(client: pg.ClientBase, rows: readonly Row[]): Promise<Outcome[]>;
-}
+import type { Outcome, Row, Trail } from "./trail.js";
 
 /**
  * Inserts rows of distinct ids that are not in their trail yet, and makes room for those that are
@@ -25,9 +11,9 @@ export interface Trail<Row extends { id: string }> {
  *
  * @returns the outcomes, in the order of the rows
  */
-export async function restore<Row extends { id: string }>(
+export async function restore(
   session: Session,
-  trail: Trail<Row>,
+  trail: Trail,
   rows: readonly Row[],
 ): Promise<Outcome[]> {
   if (rows.length === 0) return [];
@@ -35,7 +21,7 @@ export async function restore<Row extends { id: string }>(
   try {
     return await transaction(session, () => trail.insert(client, rows));
   } catch (error) {
-    if (!isAboutARow(error)) throw error;
+    if (!refusesARow(error)) throw error;
     const from = hasNoPartition(error) ? oldestToPrepare(rows) : undefined;
     const outcomes = from && (await prepareAndInsert(session, trail, rows, from));
     if (outcomes) return outcomes;
@@ -49,9 +35,9 @@ export async function restore<Row extends { id: string }>(
 }
 
 /** Makes room for old rows, if that is all they lack. In one transaction, for a dry run. */
-async function prepareAndInsert<Row extends { id: string }>(
+async function prepareAndInsert(
   session: Session,
-  trail: Trail<Row>,
+  trail: Trail,
   rows: readonly Row[],
   from: Date,
 ): Promise<Outcome[] | undefined> {
@@ -62,16 +48,13 @@ async function prepareAndInsert<Row extends { id: string }>(
       return trail.insert(client, rows);
     });
   } catch (error) {
-    if (!isAboutARow(error)) throw error;
+    if (!refusesARow(error)) throw error;
     return undefined;
   }
 }
 
-/** Data, integrity, limits of a program, and what triggers raise: classes of errors about a row. */
-const ABOUT_A_ROW = /^(22|23|54|P0|TR)/;
-
-function isAboutARow(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && ABOUT_A_ROW.test(error.code ?? "");
+function refusesARow(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && isAboutARow(error.code ?? "");
 }
 
 /** Never the DETAIL: it has the contents of the row. */

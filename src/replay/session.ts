@@ -1,5 +1,5 @@
 import pg from "pg";
-import { UserError } from "../errors.js";
+import { UserError } from "../errors/user_error.js";
 
 /** A connection, and how a replay works on it. */
 export interface Session {

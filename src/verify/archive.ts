@@ -1,6 +1,7 @@
 import { type Algorithms, webCrypto } from "./algorithms.js";
 import { entryValues, fits, isSalt, microsecondsAsTime } from "./bundle.js";
 import { concat, equal, fromHex, hex, utf8 } from "./bytes.js";
+import { isObject, parseJson } from "./json.js";
 import { HASH_SIZE, leafHash } from "./merkle.js";
 import { TILE_WIDTH, type TileTree } from "./tiles.js";
 
@@ -306,16 +307,4 @@ function isSame(a: unknown, b: unknown): boolean {
     );
   }
   return a === b;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

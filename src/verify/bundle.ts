@@ -1,6 +1,7 @@
 import { type Algorithms, webCrypto } from "./algorithms.js";
 import { base64, concat, fromBase64, fromHex, hex, utf8 } from "./bytes.js";
 import { VerificationError } from "./error.js";
+import { isObject, parseJson } from "./json.js";
 import { leafHash, verifyInclusion } from "./merkle.js";
 import {
   type SignedCheckpoint,
@@ -193,18 +194,6 @@ function isRenderedColumn(column: unknown): column is RenderedColumn {
   const isValue = typeof value === "string" || value === null;
   const isHidden = value === undefined && typeof commitment === "string";
   return (isValue || isHidden) && typeof salt === "string" && /^(?:[0-9a-f]{2})*$/.test(salt);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

@@ -29,9 +29,7 @@ export interface AlertForwarder {
 
 const OPEN_ALERTS = `
   select alert_id as alert, severity, kind, organisation_id, payload, raised_at
-  from pgtrail.alert
-  where resolved_at is null
-  order by raised_at, alert_id`;
+  from pgtrail.open_alerts()`;
 
 /**
  * @param tell receives alerts, and lines about what failed

@@ -1,5 +1,5 @@
-import { explain } from "../commands/with_log.js";
-import { UserError } from "../errors.js";
+import { asUserError } from "../database/as_user_error.js";
+import { UserError } from "../errors/user_error.js";
 
 /** What lines of JSON say about an error. Without a hint where there is none. */
 export interface DescribedError {
@@ -11,7 +11,7 @@ export interface DescribedError {
 
 /** Describes an error of the database or of a connection in plain words. */
 export function describeError(error: unknown): DescribedError {
-  const told = explain(error);
+  const told = asUserError(error);
   const { message } = told instanceof Error ? told : new Error(String(told));
   const hint = told instanceof UserError ? told.hint : undefined;
   return { code: codeOf(error) ?? null, message, ...(hint === undefined ? {} : { hint }) };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
-import { connect } from "../connection.js";
-import { UserError } from "../errors.js";
+import { connect } from "../database/connection.js";
+import { UserError } from "../errors/user_error.js";
 import { type AlertForwarder, alertForwarder } from "./alerts.js";
 import { type DescribedError, describeError } from "./describe_error.js";
 

@@ -1,13 +1,6 @@
+import { isPermanent, isSqlstate } from "./sqlstate.js";
 import type { Failure } from "./types.js";
 
-/**
- * SQLSTATE classes, and states, by which the database refuses this entry and would refuse it again.
- * What concerns the connection, the login or the state of the server is not among them, and what is
- * unknown is not either: to try again costs little, to give up loses an event.
- */
-const PERMANENT_SQLSTATE = /^(?:0A|21|22|23|42|44|54|P0|TR)/;
-/** SQLSTATEs begin with a digit or one of few letters, which keeps EPIPE and P1001 out. */
-const SQLSTATE = /^(?:[0-9][0-9A-Z]|F0|HV|P0|XX|TR)[0-9A-Z]{3}$/;
 /** Prisma: what concerns the connection is P1…, a few of P2… are about its engine or load. */
 const TRANSIENT_PRISMA = /^P(?:1\d{3}|2024|2028|2034|2037)$/;
 const PRISMA = /^P[1-9]\d{3}$/;
@@ -42,7 +35,7 @@ export function classify(error: unknown): Failure | "duplicate" {
   }
   const { code, message } = told;
   if (isDuplicate(told)) return "duplicate";
-  return { kind: isPermanent(told) ? "permanent" : "transient", code, message };
+  return { kind: isRefusal(told) ? "permanent" : "transient", code, message };
 }
 
 function isDuplicate({ code, about }: Told): boolean {
@@ -52,13 +45,13 @@ function isDuplicate({ code, about }: Told): boolean {
   return !/key|constraint/i.test(about) || /_pkey\b|\(id\)/.test(about);
 }
 
-function isPermanent({ code, name, status }: Told): boolean {
+function isRefusal({ code, name, status }: Told): boolean {
   // Prisma refuses what does not fit its schema without a code, and would forever.
   if (code === null)
     return name === "PrismaClientValidationError" || PERMANENT_STATUS.has(status ?? 0);
   if (PRISMA.test(code)) return !TRANSIENT_PRISMA.test(code);
   if (code.startsWith("PGRST")) return !TRANSIENT_POSTGREST.test(code);
-  return SQLSTATE.test(code) && PERMANENT_SQLSTATE.test(code);
+  return isPermanent(code);
 }
 
 function tell(error: unknown, depth = 0): Told {
@@ -88,7 +81,7 @@ function tell(error: unknown, depth = 0): Told {
 }
 
 function isKnown(code: string): boolean {
-  return SQLSTATE.test(code) || PRISMA.test(code) || code.startsWith("PGRST");
+  return isSqlstate(code) || PRISMA.test(code) || code.startsWith("PGRST");
 }
 
 /** What the reason of an error says: its cause, or those of several addresses that all refused. */

@@ -11,3 +11,14 @@ export const systemClock: Clock = {
   },
   random: Math.random,
 };
+
+/** Resolves with a promise, which must not reject, or when the time is over. */
+export function within(clock: Clock, milliseconds: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(Math.max(0, milliseconds), resolve);
+    void promise.then(() => {
+      cancel();
+      resolve();
+    });
+  });
+}

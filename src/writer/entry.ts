@@ -1,4 +1,5 @@
 import { v7 } from "uuid";
+import { isObject } from "../verify/json.js";
 import { byteLength } from "./byte_length.js";
 import {
   cleanText,
@@ -11,6 +12,7 @@ import {
   toJson,
 } from "./sanitise.js";
 import type { ActorKind, AuditEntry, AuditEvent, Failure, Json } from "./types.js";
+import { isUuid, isUuid7 } from "./uuid.js";
 
 /** The organisation of events that belong to no tenant. */
 export const PLATFORM_ORGANISATION = "00000000-0000-0000-0000-000000000000";
@@ -33,9 +35,10 @@ const CHARACTERS = {
   traceId: 200,
 } as const;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7/i;
-const ACTOR_KINDS: readonly unknown[] = ["user", "service", "system", "impersonated"];
+/** Whether a value says who acts. */
+export function isActorKind(value: unknown): value is ActorKind {
+  return ["user", "service", "system", "impersonated"].includes(value as string);
+}
 
 /** Makes ids: UUIDv7 of a time in milliseconds, ascending within a millisecond. */
 export function createIds(): (now: number) => string {
@@ -104,7 +107,7 @@ export function prepareEntry(event: AuditEvent, newId: () => string): PreparedEn
 function failureOf({ action, organisation_id }: AuditEntry): Failure | null {
   const refuse = (message: string): Failure => ({ kind: "permanent", code: null, message });
   if (action === "") return refuse("the event has no action");
-  if (!UUID.test(organisation_id)) return refuse("organisationId is no UUID");
+  if (!isUuid(organisation_id)) return refuse("organisationId is no UUID");
   return null;
 }
 
@@ -146,7 +149,7 @@ function render(value: unknown, name: string, notes: Notes): string {
 function idOf(read: Read, notes: Notes, newId: () => string): string {
   const given = text("id", read, notes);
   if (given === null) return newId();
-  if (UUID.test(given) && UUID_V7.test(given)) return given.toLowerCase();
+  if (isUuid7(given)) return given.toLowerCase();
   notes.add("id", `replaced, as it was no UUIDv7: ${given.slice(0, 100)}`);
   return newId();
 }
@@ -156,7 +159,7 @@ function actorOf(read: Read, notes: Notes) {
   const actor = text("actorId", read, notes);
   let impersonator = text("impersonatorId", read, notes);
   const given = read("actorKind");
-  const asked = ACTOR_KINDS.includes(given) ? (given as ActorKind) : null;
+  const asked = isActorKind(given) ? given : null;
   if (given !== null && asked === null) notes.add("actorKind", "replaced, as it was unknown");
 
   if (impersonator !== null && actor === null) {
@@ -227,7 +230,7 @@ function documentOf(name: "changes" | "details", read: Read, notes: Notes) {
   const given = read(name);
   if (given === null) return null;
   const json = toJson(given, name, notes);
-  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json;
+  if (isObject(json)) return json;
   notes.add(name, "no object, put into one");
   return { value: json };
 }

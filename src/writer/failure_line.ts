@@ -1,6 +1,9 @@
 import { byteLength } from "./byte_length.js";
 import type { AuditEntry, Failure, FailureLine } from "./types.js";
 
+/** What tells these lines from everything else in a log. */
+export const LINE_TYPE = "audit_write_failed";
+
 /** Most bytes of a log event of CloudWatch, of which 26 are its own. */
 export const MAX_LINE_BYTES = 256 * 1024 - 26;
 
@@ -23,7 +26,7 @@ export function failureLine(entry: AuditEntry, options: FailureLineOptions): str
   const { failure, status, now, json } = options;
   const head: Omit<FailureLine, "event"> = {
     timestamp: timestamp(now),
-    type: "audit_write_failed",
+    type: LINE_TYPE,
     message: "[AUDIT] Database write failed",
     action: entry.action,
     entityType: entry.entity_type,

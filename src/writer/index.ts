@@ -2,8 +2,8 @@
  * The failsafe writer: writes events into `audit_log`, and keeps them while the database is away.
  * docs/writer.md tells how to use it.
  */
-export { AuditAction, type AuditActionName } from "./audit_action.js";
 export type { Backoff } from "./availability.js";
+export type { AuditActionName } from "./common_action.js";
 export { PLATFORM_ORGANISATION } from "./entry.js";
 export type { BufferLimits } from "./ring_buffer.js";
 export {

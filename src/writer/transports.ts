@@ -1,4 +1,5 @@
 import { classify } from "./classify.js";
+import { columnNames, defineColumns } from "./columns.js";
 import type { AuditEntry, Transport } from "./types.js";
 
 /** What a transport needs of a client of node-postgres. */
@@ -31,23 +32,7 @@ export interface PostgrestClient {
   };
 }
 
-const columns: readonly (readonly [keyof AuditEntry, string])[] = [
-  ["id", "uuid"],
-  ["organisation_id", "uuid"],
-  ["actor_id", "text"],
-  ["actor_kind", "text"],
-  ["impersonator_id", "text"],
-  ["action", "text"],
-  ["entity_type", "text"],
-  ["entity_id", "text"],
-  ["changes", "jsonb"],
-  ["details", "jsonb"],
-  ["ip_address", "inet"],
-  ["user_agent", "text"],
-  ["request_id", "text"],
-  ["trace_id", "text"],
-];
-const everyColumn = 2 ** columns.length - 1;
+const everyColumn = 2 ** columnNames.length - 1;
 
 /** Statements by the columns that they fill, a bit for each: for one entry, and for any number. */
 const statements = { one: new Map<number, string>(), many: new Map<number, string>() };
@@ -81,26 +66,26 @@ async function insertEntries(client: PgClient, entries: readonly AuditEntry[]): 
 function insertStatement(entries: readonly AuditEntry[]): { text: string; values: string[] } {
   let filled = entries.length === 0 ? everyColumn : 0;
   for (const entry of entries) {
-    for (const [index, [name]] of columns.entries()) {
+    for (const [index, name] of columnNames.entries()) {
       if (entry[name] !== null) filled |= 1 << index;
     }
   }
   const [entry] = entries;
   const one = entries.length === 1 ? entry : undefined;
   const known = statements[one ? "one" : "many"];
-  const list = columns.filter((_, index) => filled & (1 << index));
+  const list = columnNames.filter((_, index) => filled & (1 << index));
   let text = known.get(filled);
   if (text === undefined) {
-    const names = list.map(([name]) => name).join(", ");
+    const names = list.join(", ");
     const rows = one
       ? `values (${list.map((_, index) => `$${index + 1}`).join(", ")})`
-      : `select ${names} from pg_catalog.jsonb_to_recordset($1::jsonb) as entry (${list.map((column) => column.join(" ")).join(", ")})`;
+      : `select ${names} from pg_catalog.jsonb_to_recordset($1::jsonb) as entry (${defineColumns(list)})`;
     text = `insert into public.audit_log (${names}) ${rows}`;
     known.set(filled, text);
   }
   if (!one) return { text, values: [JSON.stringify(entries)] };
   // Objects are passed as JSON, whatever parsers and serialisers the application has set up.
-  const values = list.map(([name]) => {
+  const values = list.map((name) => {
     const value = one[name];
     return typeof value === "object" ? JSON.stringify(value) : value;
   });

@@ -1,6 +1,6 @@
 /** What the writer takes, gives back, and asks of what it works with. */
 
-import type { AuditActionName } from "./audit_action.js";
+import type { AuditActionName } from "./common_action.js";
 
 /** A value of JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -120,6 +120,24 @@ export interface FailureLine {
   event: AuditEntry | null;
 }
 
+/** What became of the buffer in one flush. */
+export interface FlushReport {
+  /** Written. */
+  flushed: number;
+  /** Refused for good and set aside; they are on standard error. */
+  failed: number;
+  /** Still in the buffer. */
+  remaining: number;
+}
+
+/** An entry that the writer gave up. */
+export interface DroppedEntry {
+  entry: AuditEntry;
+  failure: Failure;
+  /** `evicted` from the buffer by newer ones, or `dropped`: refused for good, or too late. */
+  status: "dropped" | "evicted";
+}
+
 /** How the writer is doing. Counts are of events since it was made. */
 export interface WriterMetrics {
   /** False after a failure, until an attempt succeeds. */
@@ -146,3 +164,9 @@ export interface WriterMetrics {
   /** Age of the oldest buffered event in milliseconds; null when there is none. */
   oldestBufferedMs: number | null;
 }
+
+/** What the writer counts. */
+export type Counts = Omit<
+  WriterMetrics,
+  "dbAvailable" | "inBuffer" | "bufferBytes" | "oldestBufferedMs"
+>;

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
-import { migrate } from "../../src/migrate.js";
+import { migrate } from "../../src/database/migrate.js";
 
 /** Password of the login roles that the suite makes; a cluster with trust ignores it. */
 const rolePassword = "pgtrail-test";

@@ -199,6 +199,25 @@ test("an upper bound of 4 KiB, and an object", async () => {
   }
 });
 
+test("what set_context() would refuse and the session sets itself says nothing", async () => {
+  for (const context of [
+    "[]",
+    '"x"',
+    '{"actor_id": ',
+    JSON.stringify({ actor_id: "ada", x: "x".repeat(4_096) }),
+  ]) {
+    await pooled(async (client) => {
+      await begin(client);
+      await client.query("select set_config('pgtrail.context', $1, true)", [context]);
+      const id = await insert(client);
+      await client.query("commit");
+      const found = await entry(id);
+      expect(found).toMatchObject(silent);
+      expect(found.details).toEqual({ actor_source: "session", session_user: "authenticator" });
+    });
+  }
+});
+
 test("what is refused leaves what was said before", async () => {
   await pooled(async (client) => {
     await begin(client);

@@ -253,6 +253,19 @@ describe("warn: it happens, and is made up for", () => {
     expect(await comparable(name)).toContain("null");
   });
 
+  test("the warning names the first ten of many", async () => {
+    await table("warn");
+    await cause(fullDisk);
+    const [notice] = await run(
+      `insert into ${name} select n, 'a' from generate_series(1, 12) as n`,
+    );
+    await repair();
+    const kept = (await failedWrites()).map(({ entry }) => entry.id);
+    expect(kept).toHaveLength(12);
+    expect(notice?.detail).toMatchObject({ entries: 12, eventIds: kept.slice(0, 10) });
+    expect(await replay()).toBe(12);
+  });
+
   test("what fails again stays, and keeps nobody waiting", async () => {
     await table("warn");
     await cause(fullDisk);

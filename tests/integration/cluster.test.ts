@@ -19,8 +19,13 @@ import pg from "pg";
 import { afterEach, describe, expect, it } from "vitest";
 import { canEnter } from "../../src/cluster/account.js";
 import { findBinaries } from "../../src/cluster/binaries.js";
-import { type Cluster, type ClusterOptions, freePort, startCluster } from "../../src/cluster.js";
-import { UserError } from "../../src/errors.js";
+import {
+  type Cluster,
+  type ClusterOptions,
+  freePort,
+  startCluster,
+} from "../../src/cluster/cluster.js";
+import { UserError } from "../../src/errors/user_error.js";
 
 const root = join(import.meta.dirname, "../..");
 const isRoot = process.getuid?.() === 0;
@@ -215,7 +220,7 @@ describe("startCluster", () => {
     const home = await temporaryDirectory();
     await chown(home, nobody.uid, nobody.gid);
     const script = `
-      const { startCluster } = await import("./src/cluster.ts");
+      const { startCluster } = await import("./src/cluster/cluster.ts");
       const cluster = await startCluster({ directory: process.env.HOME + "/cluster" });
       await cluster.stop();`;
     const child = spawn(

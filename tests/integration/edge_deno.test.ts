@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
-import { freePort } from "../../src/cluster.js";
+import { freePort } from "../../src/cluster/cluster.js";
 import { type Answer, startPostgrest } from "../harness/fake_postgrest.js";
 import type { FunctionOptions, FunctionReport } from "../runtimes/edge_function.js";
 

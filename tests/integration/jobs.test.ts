@@ -3,7 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { BIN_DIRECTORY } from "../../scripts/lib/dump.js";
-import { migrate } from "../../src/migrate.js";
+import { migrate } from "../../src/database/migrate.js";
 import { ids, sqlstate, useCluster, useDatabase } from "../harness/index.js";
 import { seal, verify } from "../harness/log.js";
 import { createTestDatabase, databaseUrl } from "../harness/template.js";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { nodeAlgorithms } from "../../src/node_algorithms.js";
+import { nodeAlgorithms } from "../../src/signing/node_algorithms.js";
 import { VerificationError, verifyConsistency, verifyInclusion } from "../../src/verify/index.js";
-import { ids, type TestDatabase, useCluster, useDatabase } from "../harness/index.js";
+import { ids, sqlstate, type TestDatabase, useCluster, useDatabase } from "../harness/index.js";
 import { checkpoint, consistencyProof, type LogHead, seal } from "../harness/log.js";
 import {
   leafHash,
@@ -197,6 +197,23 @@ describe("a log of every size from 0 to 300", () => {
         const root = rootOf(size);
         expect(await includes({ index, size, leaf: leafHash(entry), root, hashes })).toBe(true);
       }
+    }
+  });
+
+  test("an entry is in no tree of as many leaves as are before it: the first leaf is leaf 0", async () => {
+    const { rows } = await small.superuser.query<{ id: string; leaf: string }>(
+      `select id, leaf from (
+         select id, row_number() over (order by tx_id, id) - 1 as leaf from public.audit_log) as entry
+       where leaf = any ($1)`,
+      [[0, 1, 127, 128, 255, 256, last - 1]],
+    );
+    expect(rows).toHaveLength(7);
+    for (const { id, leaf } of rows) {
+      const proof = small.superuser.query(
+        "select * from pgtrail.inclusion_proof('public.audit_log', $1, $2)",
+        [id, leaf],
+      );
+      expect(await sqlstate(proof), `leaf ${leaf}`).toBe("PT404");
     }
   });
 

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BIN_DIRECTORY } from "../../scripts/lib/dump.js";
-import { migrate } from "../../src/migrate.js";
+import { migrate } from "../../src/database/migrate.js";
 import { ids, sqlstate, useCluster } from "../harness/index.js";
 import { checkpoint, consistencyProof, type LogHead, seal, verify } from "../harness/log.js";
 import { leafHash, provesConsistency, provesInclusion } from "../harness/merkle.js";

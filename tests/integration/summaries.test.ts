@@ -322,10 +322,20 @@ describe("a summary", () => {
       "select count(*)::int as aside from pgtrail.unsealable_entry where trail_name = 'visit_log'",
     );
     expect(rows).toEqual([{ aside: 1 }]);
-    const { rows: wrong } = await database.superuser.query(
-      "select * from pgtrail.verify_rollups()",
+    const wrong = async () =>
+      (await database.superuser.query("select * from pgtrail.verify_rollups()")).rows;
+    expect(await wrong()).toEqual([]);
+
+    // The first one that fails has all of them set aside, also those before which sealing stops.
+    await database.superuser.query(
+      "insert into public.visit_log (org_id, until) select $1, until from unnest($2::timestamptz[]) as until",
+      [ids.organisationA, ["infinity", "2026-11-03", "infinity", "2026-11-04", "infinity"]],
     );
-    expect(wrong).toEqual([]);
+    for (const sealed of [1, 1, 0]) {
+      expect(await seal(database.superuser, 1)).toBe(sealed);
+      expect(await entries()).toEqual([{ bucket: "all", entries: "8" }]);
+      expect(await wrong()).toEqual([]);
+    }
   });
 
   test("whose expression fails on an entry counts by nothing from then on, and the log goes on", async () => {

@@ -508,6 +508,74 @@ kit("an edited column is found, as that entry and no other", [
   },
 ]);
 
+describe("calls that verify a slice find an edited entry", () => {
+  /** An entry of each batch, in the order of the batches. */
+  const oneOfEach = [
+    audit(20),
+    audit(150),
+    audit(204),
+    audit(300),
+    audit(420),
+    late[0],
+    audit(470),
+  ];
+  const found = oneOfEach.map((id) => `altered audit_log ${id}`);
+  const editOneOfEach = `update public.audit_log set action = 'x'
+    where id in (${oneOfEach.map((id) => `'${id}'`).join(", ")})`;
+
+  async function slices(client: Queryable, batches: number, calls: number): Promise<string[][]> {
+    const answers: string[][] = [];
+    for (let n = 0; n < calls; n++) {
+      const { rows } = await client.query<Defect>("select * from pgtrail.verify_slice($1)", [
+        batches,
+      ]);
+      answers.push(all(rows));
+    }
+    return answers;
+  }
+
+  test("a batch a call: each once in a round, and then again from the first batch on", async () => {
+    const answers = await tampering(async (client) => {
+      await client.query(editOneOfEach);
+      return slices(client, 1, 2 * found.length + 1);
+    });
+    const round = found.map((defect) => [defect]);
+    expect(answers).toEqual([...round, ...round, [found[0]]]);
+  });
+
+  test("two batches a call: a round ends with what is left", async () => {
+    const answers = await tampering(async (client) => {
+      await client.query(editOneOfEach);
+      return slices(client, 2, 5);
+    });
+    const pairs = [0, 2, 4, 6].map((n) => found.slice(n, n + 2).sort());
+    expect(answers).toEqual([...pairs, pairs[0]]);
+  });
+
+  test("of as many batches as time allows: all of them, each time", async () => {
+    const answers = await tampering(async (client) => {
+      await client.query(editOneOfEach);
+      const { rows: first } = await client.query<Defect>("select * from pgtrail.verify_slice()");
+      const { rows: second } = await client.query<Defect>("select * from pgtrail.verify_slice()");
+      return [first, second].map(all);
+    });
+    expect(answers).toEqual([[...found].sort(), [...found].sort()]);
+  });
+
+  test("maintain() counts them, and raises an alert", async () => {
+    await tampering(async (client) => {
+      await client.query(editOneOfEach);
+      const { rows } = await client.query("select pgtrail.maintain() as done");
+      expect(rows[0].done).toMatchObject({ defects: found.length });
+      const { rows: alerts } = await client.query(
+        `select severity, payload -> 'defects' as defects from pgtrail.alert
+         where kind = 'log defects' and resolved_at is null`,
+      );
+      expect(alerts).toEqual([{ severity: "critical", defects: found.length }]);
+    });
+  });
+});
+
 const remove = (...list: string[]) =>
   `delete from public.audit_log where id in (${list.map((id) => `'${id}'`).join(", ")})`;
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startCluster } from "../../src/cluster.js";
+import { startCluster } from "../../src/cluster/cluster.js";
 
 const root = join(import.meta.dirname, "../..");
 let directory: string;

@@ -11,7 +11,7 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
-import { generateSigningKey, parseSigningKey, signContinuation } from "../../src/signer.js";
+import { generateSigningKey, parseSigningKey, signContinuation } from "../../src/signing/signer.js";
 import { ids, useCluster, useDatabase } from "../harness/index.js";
 import { seal } from "../harness/log.js";
 import { action, checks, type Published, type Report, seen } from "../runtimes/checks.js";

@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
-import { freePort } from "../../src/cluster.js";
+import { freePort } from "../../src/cluster/cluster.js";
 import { ids, useCluster, useDatabase } from "../harness/index.js";
 
-const cluster = useCluster();
+const cluster = useCluster({ fsync: "off" });
 const database = useDatabase(cluster);
 
 /** A line of JSON that a worker prints. */
@@ -160,19 +160,6 @@ describe("pgtrail worker --once", () => {
     expect(rows).toEqual([{ verified: true, purged: true }]);
   });
 
-  test("seals more than one call takes", { timeout: 90_000 }, async () => {
-    await database.superuser.query(
-      "insert into audit_log (organisation_id, action) select $1, 'many' from generate_series(1, 50001)",
-      [ids.organisationA],
-    );
-    const { exited, runs } = worker(["--once"]);
-    expect(await exited).toBe(0);
-    const sealed = ofJob(runs(), "seal").map(({ result }) => result);
-    expect(sealed.length).toBe(2);
-    expect(sealed[0]).toBe(50_000);
-    expect(sealed[1]).toBeGreaterThan(0);
-  });
-
   test("ends with 1 when a job is refused, and tries the other one", async () => {
     const url = new URL(database.url());
     url.username = "stranger";
@@ -218,6 +205,24 @@ describe("pgtrail worker --once", () => {
     expect(await again.exited).toBe(0);
     expect(working.received.map(({ body }) => body.alert)).toContain(alert);
     expect(again.warnings().filter(({ kind }) => kind === "first of once")).toHaveLength(1);
+  });
+});
+
+describe("pgtrail worker --once with more than one call takes", () => {
+  // Of its own, since maintenance and verify() read all that a log has.
+  const own = useDatabase(cluster);
+
+  test("seals until nothing is left", async () => {
+    await own.superuser.query(
+      "insert into audit_log (organisation_id, action) select $1, 'many' from generate_series(1, 50001)",
+      [ids.organisationA],
+    );
+    const { exited, runs } = worker(["--once"], { DATABASE_URL: own.url("migrator") });
+    expect(await exited).toBe(0);
+    const sealed = ofJob(runs(), "seal").map(({ result }) => result);
+    expect(sealed.length).toBe(2);
+    expect(sealed[0]).toBe(50_000);
+    expect(sealed[1]).toBeGreaterThan(0);
   });
 });
 
@@ -302,7 +307,7 @@ describe("pgtrail worker", () => {
     expect(await running.stop()).toBe(0);
   });
 
-  test("survives a server that is stopped and started again", { timeout: 60_000 }, async () => {
+  test("survives a server that is stopped and started again", async () => {
     const running = await startWorker(["--seal-every", "1"]);
     await cluster.cluster.stop("immediate");
     const tries = () => ofJob(running.warnings(), "connection");
@@ -463,8 +468,13 @@ describe("alerts", () => {
     const running = worker(["--webhook", hook.url, "--seal-every", "1"]);
     await hook.until(1);
     await running.until(() => ofJob(running.runs(), "seal").length >= 3);
+    // On a busy machine the first one has been given up by now, and this one has not.
+    await setAlert("no answer to this", "critical");
+    const posted = () => hook.received.find(({ body }) => body.kind === "no answer to this");
+    await vi.waitUntil(posted, { timeout: 20_000, interval: 20 });
     expect(await running.stop()).toBe(0);
-    expect(ofJob(running.warnings(), "webhook")[0]?.error).toEqual({
+    const tries = ofJob(running.warnings(), "webhook");
+    expect(tries.find((line) => line.for === posted()?.body.alert)?.error).toEqual({
       code: null,
       message: "the worker was stopped meanwhile",
     });

@@ -4,7 +4,7 @@
  * written are on standard error; the report is on standard output.
  */
 import { createClient } from "@supabase/supabase-js";
-import { createEdgeAuditLogger, type LogResult } from "../../src/edge.js";
+import { createEdgeAuditLogger, type LogResult } from "../../src/domain/edge.js";
 
 /** What the test wants. */
 export interface FunctionOptions {

@@ -14,8 +14,8 @@ import { projectRoot } from "../../scripts/lib/files.js";
 /** Where the entries of the package come from. */
 const sources = {
   pgtrail: "src/index.ts",
-  "pgtrail/edge": "src/edge.ts",
-  "npm:pgtrail/edge": "src/edge.ts",
+  "pgtrail/edge": "src/domain/edge.ts",
+  "npm:pgtrail/edge": "src/domain/edge.ts",
   "pgtrail/reporters/sentry": "src/reporters/sentry.ts",
   "pgtrail/reporters/opentelemetry": "src/reporters/opentelemetry.ts",
 };
@@ -153,7 +153,6 @@ test.each(["docs/writer.md", "docs/edge.md", "docs/reporters.md"])(
     expect(blocks.length).toBeGreaterThan(1);
     expect(await defectsOf(blocks)).toEqual([]);
   },
-  60_000,
 );
 
 test("an example that is wrong is told, with its line", async () => {
@@ -162,4 +161,4 @@ test("an example that is wrong is told, with its line", async () => {
     expect.stringMatching(/^docs\/some\.md:10: error TS2\d+: .*organizationId/),
     expect.stringMatching(/^docs\/some\.md:11: error TS2322/),
   ]);
-}, 60_000);
+});

@@ -3,13 +3,13 @@ import { dirname, join } from "node:path";
 import { createClient } from "@supabase/supabase-js";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { projectRoot } from "../../scripts/lib/files.js";
-import type { Database } from "../../src/database_types.js";
+import type { Database } from "../../src/database/types.js";
 import {
   createEdgeAuditLogger,
   type EdgeAuditLoggerOptions,
   type EdgeSupabase,
   type LogResult,
-} from "../../src/edge.js";
+} from "../../src/domain/edge.js";
 import { type Answer, startPostgrest } from "../harness/fake_postgrest.js";
 
 const organisation = "a0000000-0000-4000-8000-000000000000";
@@ -467,7 +467,8 @@ describe("with supabase-js", () => {
       code: "401",
     },
   ])("$what is told, and the key is not", async ({ answer, code }) => {
-    const { audit, lines } = await served(answer, { timeoutMs: 200 });
+    const timeoutMs = answer === "hang" ? 200 : 20_000;
+    const { audit, lines } = await served(answer, { timeoutMs });
     const results = await Promise.all([audit.log(event), audit.insertEvaluationLog(evaluation)]);
     expect(results.map(({ status }) => status)).toEqual(["dropped", "dropped"]);
     expect(lines.map((line) => JSON.parse(line).code)).toEqual([code, code]);
@@ -490,7 +491,7 @@ describe("with supabase-js", () => {
     await server.until(1);
     expect(settled).not.toHaveBeenCalled();
     await server.close();
-    await vi.waitUntil(() => settled.mock.calls.length > 0);
+    await vi.waitUntil(() => settled.mock.calls.length > 0, { timeout: 20_000 });
     expect(settled).toHaveBeenCalledWith(expect.objectContaining({ status: "dropped" }));
   });
 });
@@ -507,7 +508,7 @@ test("no module of it needs Node or a driver", () => {
       else packages.add(specifier);
     }
   };
-  visit(join(projectRoot, "src/edge.ts"));
+  visit(join(projectRoot, "src/domain/edge.ts"));
   expect(seen.size).toBeGreaterThan(3);
   expect([...packages]).toEqual(["uuid"]);
 });

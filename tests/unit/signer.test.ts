@@ -6,7 +6,7 @@ import {
   SigningRefused,
   type SigningRequest,
   signContinuation,
-} from "../../src/signer.js";
+} from "../../src/signing/signer.js";
 import { parseKey, parseNote, verifySignedCheckpoint } from "../../src/verify/index.js";
 import { ReferenceTree, treeOf } from "./verify/reference_tree.js";
 import { makeWitness } from "./verify/witness.js";

@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(9);
 
 select is(get_byte(uuid_send(pgtrail.uuid7()), 6) >> 4, 7, 'the version is 7');
 select is(get_byte(uuid_send(pgtrail.uuid7()), 8) >> 6, 2, 'the variant is that of RFC 9562');
@@ -21,6 +21,15 @@ select is_empty(
         where pgtrail.uuid7(at) > pgtrail.uuid7(at + interval '2 microseconds')
     $$,
     'ids sort by time within a millisecond too');
+select is_empty(
+    $$
+        select microsecond
+        from generate_series(0, 999) as microsecond
+        cross join lateral uuid_send(pgtrail.uuid7(
+            timestamptz '2026-01-01' + make_interval(secs => microsecond / 1000000.0))) as id
+        where (get_byte(id, 6) & 15) * 256 + get_byte(id, 7) <> microsecond * 4096 / 1000
+    $$,
+    'the 12 bits behind the version are the part of the millisecond');
 select is(
     (select count(distinct pgtrail.uuid7('2026-01-01')) from generate_series(1, 10000)),
     10000::bigint,

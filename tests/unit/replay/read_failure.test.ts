@@ -1,32 +1,41 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ENTRY_COLUMNS, readFailure } from "../../../src/replay/read_failure.js";
+import { badgeEvaluations } from "../../../src/domain/badge_evaluations.js";
+import { auditLog } from "../../../src/replay/audit_log.js";
+import { readFailure } from "../../../src/replay/read_failure.js";
+import type { Trail } from "../../../src/replay/trail.js";
 import { failureOf, newEntry } from "../../harness/failure_line.js";
+
+const ENTRY_COLUMNS = Object.keys(auditLog.columns);
+
+/** Reads as `pgtrail replay` does, which knows both trails. */
+const read = (found: Record<string, unknown>) => readFailure(found, [auditLog, badgeEvaluations]);
 
 const entry = newEntry({ details: { n: 1 }, impersonator_id: null });
 const line = (changed: object = {}) => ({ ...failureOf(entry), ...changed });
 const withEvent = (changed: object) => line({ event: { ...entry, ...changed } });
 
 test("an event becomes the entry that it is", () => {
-  expect(readFailure(line())).toEqual({ kind: "entry", entry });
-  expect(readFailure({ ...entry })).toEqual({ kind: "entry", entry });
+  expect(read(line())).toEqual({ kind: "row", trail: auditLog, row: entry });
+  expect(read({ ...entry })).toEqual({ kind: "row", trail: auditLog, row: entry });
 });
 
 test("what an event leaves out is null", () => {
   const { trace_id: _, ...without } = entry;
-  expect(readFailure(line({ event: without }))).toEqual({ kind: "entry", entry });
+  expect(read(line({ event: without }))).toEqual({ kind: "row", trail: auditLog, row: entry });
 });
 
 test("an id is that of the database, in lower case", () => {
   const id = entry.id.toUpperCase();
-  expect(readFailure(line({ eventId: id, event: { ...entry, id } }))).toEqual({
-    kind: "entry",
-    entry,
+  expect(read(line({ eventId: id, event: { ...entry, id } }))).toEqual({
+    kind: "row",
+    trail: auditLog,
+    row: entry,
   });
 });
 
 test("a payload that was kept out of the log is not invented", () => {
-  expect(readFailure(line({ event: null }))).toEqual({ kind: "redacted", id: entry.id });
+  expect(read(line({ event: null }))).toEqual({ kind: "redacted", id: entry.id });
 });
 
 test.each([
@@ -76,7 +85,7 @@ test.each([
   ["an array for a document", withEvent({ details: [1] }), entry.id, "details has the wrong shape"],
   ["a text for a document", withEvent({ changes: "{}" }), entry.id, "changes has the wrong shape"],
 ])("%s is refused", (_, found, id, reason) => {
-  expect(readFailure(found)).toEqual({ kind: "refused", id, reason });
+  expect(read(found)).toEqual({ kind: "refused", id, reason });
 });
 
 describe("a run of the evaluation of badges", () => {
@@ -92,9 +101,10 @@ describe("a run of the evaluation of badges", () => {
 
   test("is what its line says, and null for the rest", () => {
     const given = { badges_evaluated: [badge], criteria_outcomes: { [badge]: true } };
-    expect(readFailure(lineOf({ ...given, id: entry.id.toUpperCase() }))).toEqual({
-      kind: "evaluation",
-      evaluation: {
+    expect(read(lineOf({ ...given, id: entry.id.toUpperCase() }))).toEqual({
+      kind: "row",
+      trail: badgeEvaluations,
+      row: {
         ...evaluation,
         ...given,
         activity_id: null,
@@ -105,7 +115,7 @@ describe("a run of the evaluation of badges", () => {
   });
 
   test("that was kept out of the log is not invented", () => {
-    expect(readFailure(line({ event: null, evaluation: null }))).toEqual({
+    expect(read(line({ event: null, evaluation: null }))).toEqual({
       kind: "redacted",
       id: entry.id,
     });
@@ -127,11 +137,11 @@ describe("a run of the evaluation of badges", () => {
     ["an error that is no text", { error_message: {} }, "error_message has the wrong shape"],
     ["a column that only the database sets", { era: 1 }, 'unknown column "era"'],
   ])("with %s is refused", (_, changed, reason) => {
-    expect(readFailure(lineOf(changed))).toEqual({ kind: "refused", id: entry.id, reason });
+    expect(read(lineOf(changed))).toEqual({ kind: "refused", id: entry.id, reason });
   });
 
   test("that is no object is refused", () => {
-    expect(readFailure(line({ event: null, evaluation: [evaluation] }))).toEqual({
+    expect(read(line({ event: null, evaluation: [evaluation] }))).toEqual({
       kind: "refused",
       id: entry.id,
       reason: "evaluation is no object",
@@ -139,7 +149,35 @@ describe("a run of the evaluation of badges", () => {
   });
 
   test("beside an event is left alone", () => {
-    expect(readFailure(line({ evaluation }))).toEqual({ kind: "entry", entry });
+    expect(read(line({ evaluation }))).toEqual({ kind: "row", trail: auditLog, row: entry });
+  });
+});
+
+describe("a trail of somebody's own", () => {
+  const visits: Trail = {
+    name: "visits",
+    property: "visit",
+    columns: { id: (value) => value === entry.id, door: (value) => value === 7 },
+    insert: async () => [],
+  };
+  const found = (visit: object) => line({ event: null, visit });
+
+  test("is read once it is among the trails", () => {
+    const row = { id: entry.id, door: 7 };
+    expect(readFailure(found(row), [auditLog, visits])).toEqual({
+      kind: "row",
+      trail: visits,
+      row,
+    });
+    expect(readFailure(found(row), [auditLog])).toEqual({ kind: "redacted", id: entry.id });
+  });
+
+  test("says itself what its columns look like", () => {
+    expect(readFailure(found({ id: entry.id, door: 8 }), [auditLog, visits])).toEqual({
+      kind: "refused",
+      id: entry.id,
+      reason: "door has the wrong shape",
+    });
   });
 });
 
@@ -147,7 +185,7 @@ test("an own property __proto__ is an unknown column", () => {
   const found = JSON.parse(
     JSON.stringify(line()).replace('"organisation_id"', '"__proto__":{},"organisation_id"'),
   );
-  expect(readFailure(found)).toMatchObject({
+  expect(read(found)).toMatchObject({
     kind: "refused",
     reason: 'unknown column "__proto__"',
   });
@@ -164,9 +202,9 @@ test("whatever is found is read without an error, and an entry has the columns o
   );
   fc.assert(
     fc.property(event, fc.oneof(fc.constant(entry.id), value), (event, eventId) => {
-      const reading = readFailure(line({ event, eventId }));
-      expect(["entry", "redacted", "refused"]).toContain(reading.kind);
-      if (reading.kind === "entry") expect(Object.keys(reading.entry)).toEqual(ENTRY_COLUMNS);
+      const reading = read(line({ event, eventId }));
+      expect(["row", "redacted", "refused"]).toContain(reading.kind);
+      if (reading.kind === "row") expect(Object.keys(reading.row)).toEqual(ENTRY_COLUMNS);
     }),
   );
 });

@@ -1,6 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { generateSigningKey, parseSigningKey, signContinuation } from "../../../src/signer.js";
+import {
+  generateSigningKey,
+  parseSigningKey,
+  signContinuation,
+} from "../../../src/signing/signer.js";
 import {
   entryValues,
   formatBundle,

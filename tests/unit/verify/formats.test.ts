@@ -73,6 +73,14 @@ describe("parseTlogProof", () => {
   });
 
   const first = "c2sp.org/tlog-proof@v1";
+
+  test("reads the 63 hashes of the largest tree", () => {
+    const { hashes } = parseTlogProof(
+      `${first}\nindex 1\n${`${hash}\n`.repeat(63)}\n${checkpoint}`,
+    );
+    expect(hashes).toHaveLength(63);
+  });
+
   test.each([
     ["nothing", ""],
     ["no checkpoint", `${first}\nindex 1\n${hash}\n`],

@@ -4,7 +4,11 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { generateSigningKey, parseSigningKey, signContinuation } from "../../../src/signer.js";
+import {
+  generateSigningKey,
+  parseSigningKey,
+  signContinuation,
+} from "../../../src/signing/signer.js";
 import { flippedBits, treeOf } from "./reference_tree.js";
 
 interface InclusionProof {
@@ -76,7 +80,7 @@ describe("@sigstore/verify", () => {
       }),
       { numRuns: 300 },
     );
-  }, 60_000);
+  });
 
   test("refuses them with a bit flipped", async () => {
     const entry = await proofOf(76, 300);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AuditAction } from "../../../src/writer/audit_action.js";
+import { AuditAction } from "../../../src/domain/audit_action.js";
 import { createIds, PLATFORM_ORGANISATION, prepareEntry } from "../../../src/writer/entry.js";
 import { jsonbBytes } from "../../../src/writer/sanitise.js";
 import type { AuditEvent } from "../../../src/writer/types.js";

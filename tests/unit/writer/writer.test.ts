@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { UserError } from "../../../src/errors.js";
+import { UserError } from "../../../src/errors/user_error.js";
 import type { FailureLine, LogResult } from "../../../src/writer/types.js";
 import {
   AuditWriteError,
@@ -544,6 +544,22 @@ describe("a spool", () => {
     expect(disk.entries.size).toBe(2);
   });
 
+  test("keeps nobody waiting beyond the budget of which the database took a part", async () => {
+    const disk = createFakeSpool();
+    const { writer, database, clock } = setUp({ spool: disk.spool, budgetMs: 200 });
+    database.mode = "hang";
+    disk.mode = "hang";
+    const results: LogResult[] = [];
+    void writer.log({ action: "one" }).then((result) => results.push(result));
+    await clock.advance(150);
+    database.release(false);
+    await clock.advance(49);
+    expect(results).toEqual([]);
+    await clock.advance(1);
+    expect(results).toMatchObject([{ status: "buffered", reason: "error 57P01" }]);
+    disk.release();
+  });
+
   test("that has no room is counted, and a full buffer is not ready then", async () => {
     const disk = createFakeSpool();
     const { writer, database } = setUp({ spool: disk.spool, buffer: { maxEntries: 1 } });
@@ -762,5 +778,5 @@ describe("laws", () => {
       },
     );
     await fc.assert(property, { numRuns: 300 });
-  }, 60_000);
+  });
 });

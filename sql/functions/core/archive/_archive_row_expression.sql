@@ -14,10 +14,6 @@ declare
         'case when entry.%1$I between ''0001-01-01'' and ''9999-12-31'' '
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
-    c_derived_salt constant text :=
-        'coalesce(sha256(uuid_send(entry.erasure_salt) || convert_to(%1$L, ''UTF8'')), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %2$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L))';
     c_erasable constant text :=
         'case when entry.%1$I is not null then jsonb_build_object('
         '''value'', entry.%1$I::text, ''salt'', encode(%3$s, ''hex'')) '
@@ -44,7 +40,7 @@ begin
                     when type.oid is null then 'null'
                     when part.column_name = any (v_format.erasable) then format(
                         c_erasable, part.column_name, v_format.trail_name,
-                        format(c_derived_salt, part.column_name, v_format.trail_name))
+                        pgtrail._kept_salt_expression(v_format.trail_name, part.column_name))
                     when part.column_name = any (v_format.digested) then format(c_digested, part.column_name)
                     when coalesce(nullif(type.typbasetype, 0), type.oid) in
                         ('timestamptz'::regtype, 'timestamp'::regtype) then format(c_time, part.column_name)

@@ -15,14 +15,10 @@ begin
         where kept.trail_name = _is_archived.trail_name
             and kept.month = _is_archived.month
             and kept.entries = v_entries
-            and not exists (
-                select
-                from pgtrail.erasure as erasure
-                where erasure.trail_name = kept.trail_name
-                    and erasure.commitment is not null
-                    and erasure.erased_at >= kept.archived_at
-                    and erasure.entry_id >= pgtrail.uuid7_floor(kept.month::timestamptz)
-                    and erasure.entry_id < pgtrail.uuid7_floor(kept.month + interval '1 month'))
+            and not pgtrail.has_erasures_since(
+                (select registered.relation from pgtrail.trail as registered
+                    where registered.trail_name = kept.trail_name),
+                kept.month, kept.archived_at)
     );
 end;
 $$;

@@ -1,5 +1,5 @@
--- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were
--- purged. The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
+-- As in verify_batch(), the leaf of an entry is found by its hash, so that it is found when its neighbours were purged.
+-- The settings are those of _encoded_entries(): values are rendered as they were when the entry was sealed. A batch is
 -- joined as a whole, never entry by entry, whatever the planner makes of tables that it has no statistics of.
 create or replace function pgtrail.archive_entries(
     trail       regclass,
@@ -27,7 +27,8 @@ declare
     v_trail text := pgtrail.trail_name(archive_entries.trail);
     v_first_id uuid;
     v_end_id uuid;
-    v_batch record;
+    v_part record;
+    v_batch pgtrail.batch;
     v_left int := archive_entries.max_entries;
     v_found int;
 begin
@@ -46,8 +47,8 @@ begin
     v_first_id := pgtrail.uuid7_floor(archive_entries.month::timestamptz);
     v_end_id := pgtrail.uuid7_floor(archive_entries.month + interval '1 month');
 
-    for v_batch in
-        select batch.*, content.version
+    for v_part in
+        select batch, content.version
         from pgtrail.batch_content as content
         join pgtrail.batch as batch on batch.log_id = content.log_id and batch.first_leaf = content.first_leaf
         where content.log_id = 1
@@ -57,14 +58,12 @@ begin
             and batch.first_leaf + batch.entries - 1 > archive_entries.after_leaf
         order by batch.first_leaf
     loop
+        v_batch := v_part.batch;
         return query execute array_to_string(array[
             format(
                 $query$
                 with leaf as materialized (
-                    select place.leaf_index, substr(tile.hashes, ((place.leaf_index & 255) * 32 + 1)::int, 32) as hash
-                    from generate_series($5, $6) as place (leaf_index)
-                    join pgtrail.tile as tile
-                        on tile.log_id = 1 and tile.level = 0 and tile.tile_index = place.leaf_index >> 8
+                    select own.leaf_index, own.hash from pgtrail._leaves($5, ($6 - $5 + 1)::int) as own
                 )
                 select leaf.leaf_index, entry."pgtrail bytes", %1$s
                 from (
@@ -94,12 +93,11 @@ begin
                 order by leaf.leaf_index
                 limit $8
                 $query$,
-                pgtrail._archive_row_expression(v_trail, v_batch.version),
+                pgtrail._archive_row_expression(v_trail, v_part.version),
                 pgtrail._entries_query(
-                    v_trail, 'row.*', v_batch.from_trail_name, v_batch.from_entry_id,
-                    v_batch.to_trail_name, v_batch.to_entry_id, v_first_id, v_end_id),
+                    v_trail, 'row.*', pgtrail._batch_start(v_batch), pgtrail._batch_end(v_batch), v_first_id, v_end_id),
                 archive_entries.trail, v_trail, v_first_id,
-                pgtrail._entry_expression(v_trail, v_batch.version), v_end_id)
+                pgtrail._entry_expression(v_trail, v_part.version), v_end_id)
         ], '')
         using v_batch.era, v_batch.from_tx_id, v_batch.to_tx_id, null::bigint,
             v_batch.first_leaf, v_batch.first_leaf + v_batch.entries - 1, archive_entries.after_leaf, v_left;

@@ -9,7 +9,8 @@ declare
 begin
     select jsonb_object_agg(part.column_name, (
         select jsonb_object_agg(side.name, case
-            when octet_length(side.value::text) <= 200 then side.value else pgtrail._shortened_value(side.value #>> '{}') end)
+            when octet_length(side.value::text) <= 200 then side.value
+            else pgtrail._shortened_value(side.value #>> '{}') end)
         from jsonb_each(part.sides) as side (name, value)))
     into v_changes
     from jsonb_each(_shortened_changes.changes) as part (column_name, sides);

@@ -19,7 +19,8 @@ begin
                 else pgtrail._shortened_value('\x' || encode(%1$s, 'hex')) end$expression$,
             _value_expression.value)
         else format(
-            'case when octet_length(%1$s::text) <= 8192 then to_jsonb(%1$s) else pgtrail._shortened_value(%1$s::text) end',
+            'case when octet_length(%1$s::text) <= 8192 then to_jsonb(%1$s) '
+            'else pgtrail._shortened_value(%1$s::text) end',
             _value_expression.value)
     end;
 end;

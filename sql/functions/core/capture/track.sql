@@ -39,6 +39,10 @@ begin
         raise exception '% cannot be tracked', coalesce(track.target::text, 'null')
             using errcode = 'invalid_parameter_value',
                   hint = 'Tables can, partitioned or not: no views, temporary tables, trails, or tables of pgtrail.';
+    elsif to_regclass('public.audit_log') is null then
+        raise exception 'changes are captured into audit_log, which is not installed'
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Apply the migrations of the layer audit_log first.';
     elsif v_class.oid is null then
         raise exception 'target is required'
             using errcode = 'invalid_parameter_value', hint = 'Name a table.';
@@ -92,4 +96,4 @@ comment on function pgtrail.track(regclass, name, name[], name[], text, text) is
     '"new"}} of what changed. organisation_column (uuid) names the tenant. Columns in exclude are not captured, of '
     'those in redact only that they changed. level is how its triggers run: after each statement, or, for partitions '
     'and tables that logical replication writes to, after each row. Calling it again changes the choice. For a role '
-    'that owns the table and may act as pgtrail_owner. Raises 22023.';
+    'that owns the table and may act as pgtrail_owner. Raises 22023, 55000 (audit_log is not installed).';

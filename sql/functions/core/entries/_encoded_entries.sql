@@ -1,16 +1,12 @@
 -- Settings that render values are pinned here, where every encoding takes place. Those of the planner make it read the
 -- index on (tx_id, id) of each partition in order and stop at the limit, however large a transaction is.
 create or replace function pgtrail._encoded_entries(
-    era             smallint,
-    from_tx_id      xid8,
-    from_trail_name text,
-    from_entry_id   uuid,
-    to_tx_id        xid8,
-    to_trail_name   text,
-    to_entry_id     uuid,
-    max_entries     int default null,
-    first_leaf      bigint default null,
-    of_trails       text[] default null
+    era         smallint,
+    behind      pgtrail.log_position,
+    up_to       pgtrail.log_position,
+    max_entries int default null,
+    first_leaf  bigint default null,
+    of_trails   text[] default null
 )
     returns table (
         tx_id           xid8,
@@ -36,28 +32,23 @@ create or replace function pgtrail._encoded_entries(
     set enable_seqscan = off
 as $$
 declare
-    v_extent record;
+    v_range record;
     v_trail record;
     v_parts text[] := '{}'::text[];
 begin
-    v_extent := pgtrail._occupied_range(
-        _encoded_entries.era, _encoded_entries.from_tx_id, _encoded_entries.from_trail_name, _encoded_entries.from_entry_id,
-        _encoded_entries.to_tx_id, _encoded_entries.to_trail_name, _encoded_entries.to_entry_id, _encoded_entries.max_entries,
-        coalesce(_encoded_entries.of_trails, pgtrail._trails_between(_encoded_entries.from_tx_id, _encoded_entries.to_tx_id)));
-    if v_extent.trails = '{}'::text[] then
+    v_range := pgtrail._occupied_range(
+        _encoded_entries.era, _encoded_entries.behind, _encoded_entries.up_to, _encoded_entries.max_entries,
+        coalesce(
+            _encoded_entries.of_trails,
+            pgtrail._trails_between((_encoded_entries.behind).tx_id, (_encoded_entries.up_to).tx_id)));
+    if v_range.trails = '{}'::text[] then
         return;
     end if;
 
     for v_trail in
         select registered.trail_name,
             coalesce(
-                (
-                    select min(content.version)
-                    from pgtrail.batch_content as content
-                    where content.log_id = 1
-                        and content.first_leaf = _encoded_entries.first_leaf
-                        and content.trail_name = registered.trail_name
-                ),
+                pgtrail._sealed_version(_encoded_entries.first_leaf, registered.trail_name),
                 (
                     select max(format.version)
                     from pgtrail.entry_format as format
@@ -65,7 +56,7 @@ begin
                 )
             ) as version
         from pgtrail.trail as registered
-        where registered.trail_name = any (v_extent.trails)
+        where registered.trail_name = any (v_range.trails)
         order by registered.trail_name collate "C"
     loop
         v_parts := v_parts || format(
@@ -79,22 +70,25 @@ begin
             $query$,
             v_trail.trail_name, v_trail.version, pgtrail._counted_columns_expression(v_trail.trail_name),
             pgtrail._entries_query(
-                v_trail.trail_name, 'row.*', _encoded_entries.from_trail_name, _encoded_entries.from_entry_id,
-                _encoded_entries.to_trail_name, _encoded_entries.to_entry_id, v_extent.first_id, v_extent.last_id),
+                v_trail.trail_name, 'row.*', _encoded_entries.behind, _encoded_entries.up_to,
+                v_range.first_id, v_range.last_id),
             pgtrail._entry_expression(v_trail.trail_name, v_trail.version));
     end loop;
 
     return query execute format(
         'select * from (%s) as entries order by tx_id, trail_name, entry_id limit $4',
         array_to_string(v_parts, ' union all '))
-    using _encoded_entries.era, _encoded_entries.from_tx_id, _encoded_entries.to_tx_id, _encoded_entries.max_entries;
+    using _encoded_entries.era, (_encoded_entries.behind).tx_id, (_encoded_entries.up_to).tx_id,
+        _encoded_entries.max_entries;
 end;
 $$;
 
-revoke all on function pgtrail._encoded_entries(smallint, xid8, text, uuid, xid8, text, uuid, int, bigint, text[])
+revoke all on function pgtrail._encoded_entries(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[])
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._encoded_entries(smallint, xid8, text, uuid, xid8, text, uuid, int, bigint, text[]) is
-    'Returns the entries of an era behind the position from and up to the position to, in the order of the log, with '
+comment on function pgtrail._encoded_entries(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[]) is
+    'Returns the entries of an era behind one position and up to another, in the order of the log, with '
     'their leaf hashes (RFC 6962: sha256(0x00 || entry); null when the entry is longer than 65,535 bytes) and what '
     'they are counted by. first_leaf names a batch whose entry formats to use instead of the newest; of_trails are '
     'those that have entries there, when that is known.';

@@ -1,12 +1,10 @@
 create or replace function pgtrail._entries_query(
-    trail_name      text,
-    columns         text,
-    from_trail_name text,
-    from_entry_id   uuid,
-    to_trail_name   text,
-    to_entry_id     uuid,
-    first_id        uuid default '00000000-0000-0000-0000-000000000000',
-    last_id         uuid default 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+    trail_name text,
+    columns    text,
+    behind     pgtrail.log_position,
+    up_to      pgtrail.log_position,
+    first_id   uuid default pgtrail._least_id(),
+    last_id    uuid default pgtrail._greatest_id()
 )
     returns text
     language plpgsql
@@ -24,22 +22,16 @@ begin
     where registered.trail_name = _entries_query.trail_name;
 
     -- Within the transaction of a position, trails come one after the other.
-    select
-        case
-            when _entries_query.trail_name collate "C" > _entries_query.from_trail_name then bound.least_id
-            when _entries_query.trail_name = _entries_query.from_trail_name then _entries_query.from_entry_id
-            else bound.greatest_id
-        end,
-        case
-            when _entries_query.trail_name collate "C" < _entries_query.to_trail_name then bound.greatest_id
-            when _entries_query.trail_name = _entries_query.to_trail_name then _entries_query.to_entry_id
-            else bound.least_id
-        end
-    into v_from_id, v_to_id
-    from (values (
-        '00000000-0000-0000-0000-000000000000'::uuid,
-        'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
-    )) as bound (least_id, greatest_id);
+    v_from_id := case
+        when _entries_query.trail_name collate "C" > (_entries_query.behind).trail_name then pgtrail._least_id()
+        when _entries_query.trail_name = (_entries_query.behind).trail_name then (_entries_query.behind).entry_id
+        else pgtrail._greatest_id()
+    end;
+    v_to_id := case
+        when _entries_query.trail_name collate "C" < (_entries_query.up_to).trail_name then pgtrail._greatest_id()
+        when _entries_query.trail_name = (_entries_query.up_to).trail_name then (_entries_query.up_to).entry_id
+        else pgtrail._least_id()
+    end;
 
     -- Hardly any trail has exceptions, and to look for those of each entry costs a tenth of sealing it.
     if exists (select from pgtrail.unsealable_entry as listed where listed.trail_name = _entries_query.trail_name) then
@@ -72,9 +64,11 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entries_query(text, text, text, uuid, text, uuid, uuid, uuid)
+revoke all on function pgtrail._entries_query(
+    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid)
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entries_query(text, text, text, uuid, text, uuid, uuid, uuid) is
-    'Returns the query of the columns (of "row") of a trail''s entries that are in the log, or would be, behind the '
-    'position from and up to the position to, in the order of the log. Parameters: $1 era, $2 and $3 the '
+comment on function pgtrail._entries_query(
+    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid) is
+    'Returns the query of the columns (of "row") of a trail''s entries that are in the log, or would be, behind one '
+    'position and up to another, in the order of the log. Parameters: $1 era, $2 and $3 the '
     'transactions of the positions, $4 how many at most. Only ids from first_id to last_id are looked at.';

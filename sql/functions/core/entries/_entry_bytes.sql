@@ -15,7 +15,11 @@ begin
     execute format(
         'select %s from %s as entry where entry.id = $1',
         pgtrail._entry_expression(_entry_bytes.trail_name, _entry_bytes.version),
-        (select registered.relation from pgtrail.trail as registered where registered.trail_name = _entry_bytes.trail_name))
+        (
+            select registered.relation
+            from pgtrail.trail as registered
+            where registered.trail_name = _entry_bytes.trail_name
+        ))
     into v_entry
     using _entry_bytes.entry_id;
     return v_entry;

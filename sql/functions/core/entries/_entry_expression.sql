@@ -11,18 +11,7 @@ declare
     v_format pgtrail.entry_format;
     v_relation regclass;
     v_values text;
-    v_commitment text :=
-        'encode(case when entry.%1$I is not null '
-        'then sha256(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea) || convert_to(entry.%1$I::text, ''UTF8'')) '
-        'end, ''hex'')';
-    c_commitment_or_kept constant text :=
-        'encode(case when entry.%1$I is not null '
-        'then sha256(coalesce(sha256(uuid_send(entry.erasure_salt) || %2$L::bytea), '
-        '(select erasure.salt from pgtrail.erasure as erasure where erasure.trail_name = %3$L '
-        'and erasure.entry_id = entry.id and erasure.column_name = %1$L)) || convert_to(entry.%1$I::text, ''UTF8'')) '
-        'when entry.erasure_salt is null then (select erasure.commitment from pgtrail.erasure as erasure '
-        'where erasure.trail_name = %3$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) '
-        'end, ''hex'')';
+    v_was_erased boolean;
 begin
     select format.* into strict v_format
     from pgtrail.entry_format as format
@@ -32,19 +21,17 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _entry_expression.trail_name;
 
-    -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
-    if exists (select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name) then
-        v_commitment := c_commitment_or_kept;
-    end if;
+    v_was_erased := exists (
+        select from pgtrail.erasure as erasure where erasure.trail_name = _entry_expression.trail_name);
 
     select string_agg(
             case
                 when type.oid is null then 'null'
                 when part.column_name = any (v_format.erasable)
-                    then format(
-                        v_commitment, part.column_name, convert_to(part.column_name, 'UTF8'), v_format.trail_name)
+                    then pgtrail._erasable_expression(v_format.trail_name, part.column_name, v_was_erased)
                 when part.column_name = any (v_format.digested)
-                    then format('encode(sha256(convert_to(entry.%I::text, ''UTF8'')), ''hex'')', part.column_name)
+                    then format('encode(%s, ''hex'')', pgtrail._commitment_expression(
+                        '''''::bytea', format('entry.%I::text', part.column_name)))
                 when coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype)
                     then format('(extract(epoch from entry.%I) * 1000000)::bigint', part.column_name)
                 when coalesce(nullif(type.typbasetype, 0), type.oid) = 'bytea'::regtype

@@ -1,18 +1,14 @@
--- Asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over every partition
--- that it may have to read, and most of the time all is in one.
+-- Asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over every
+-- partition that it may have to read, and most of the time all is in one.
 create or replace function pgtrail._occupied_range(
-    era             smallint,
-    from_tx_id      xid8,
-    from_trail_name text,
-    from_entry_id   uuid,
-    to_tx_id        xid8,
-    to_trail_name   text,
-    to_entry_id     uuid,
-    max_entries     int,
-    of_trails       text[],
-    out trails      text[],
-    out first_id    uuid,
-    out last_id     uuid
+    era          smallint,
+    behind       pgtrail.log_position,
+    up_to        pgtrail.log_position,
+    max_entries  int,
+    of_trails    text[],
+    out trails   text[],
+    out first_id uuid,
+    out last_id  uuid
 )
     language plpgsql
     stable
@@ -31,9 +27,7 @@ begin
             'select %L as trail_name, min(id::text collate "C") as first_id, max(id::text collate "C") as last_id '
             'from (%s) as entry having count(*) > 0',
             v_trail_name,
-            pgtrail._entries_query(
-                v_trail_name, 'row.id', _occupied_range.from_trail_name, _occupied_range.from_entry_id,
-                _occupied_range.to_trail_name, _occupied_range.to_entry_id));
+            pgtrail._entries_query(v_trail_name, 'row.id', _occupied_range.behind, _occupied_range.up_to));
     end loop;
     if v_parts = '{}'::text[] then
         trails := '{}'::text[];
@@ -46,12 +40,15 @@ begin
         'from (%s) as part',
         array_to_string(v_parts, ' union all '))
     into trails, first_id, last_id
-    using _occupied_range.era, _occupied_range.from_tx_id, _occupied_range.to_tx_id, _occupied_range.max_entries;
+    using _occupied_range.era, (_occupied_range.behind).tx_id, (_occupied_range.up_to).tx_id,
+        _occupied_range.max_entries;
 end;
 $$;
 
-revoke all on function pgtrail._occupied_range(smallint, xid8, text, uuid, xid8, text, uuid, int, text[])
+revoke all on function pgtrail._occupied_range(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, text[])
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._occupied_range(smallint, xid8, text, uuid, xid8, text, uuid, int, text[]) is
-    'Returns the trails of of_trails that have entries behind the position from and up to the position to, and the '
+comment on function pgtrail._occupied_range(
+    smallint, pgtrail.log_position, pgtrail.log_position, int, text[]) is
+    'Returns the trails of of_trails that have entries behind one position and up to another, and the '
     'least and the greatest of the ids of the first max_entries of each.';

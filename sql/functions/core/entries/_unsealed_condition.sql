@@ -14,10 +14,9 @@ begin
         'entry.era = %s and (entry.tx_id, entry.id) > (%L::xid8, %L::uuid)',
         v_log.era, v_log.tx_id,
         case
-            when _unsealed_condition.trail_name collate "C" > v_log.trail_name
-                then '00000000-0000-0000-0000-000000000000'::uuid
+            when _unsealed_condition.trail_name collate "C" > v_log.trail_name then pgtrail._least_id()
             when _unsealed_condition.trail_name = v_log.trail_name then v_log.entry_id
-            else 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
+            else pgtrail._greatest_id()
         end);
     -- As values: the caller who runs the query may not read the table.
     select array_agg(listed.entry_id) into v_aside
@@ -30,6 +29,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealed_condition(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._unsealed_condition(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._unsealed_condition(text) is
     'Returns the condition, as SQL over the row "entry" of a trail, under which pgtrail.rollup does not have it yet.';

@@ -19,6 +19,7 @@ declare
     v_column name;
     v_value text;
     v_derived bytea;
+    v_commitment bytea;
     v_erases boolean;
 begin
     select registered.* into v_trail
@@ -73,8 +74,9 @@ begin
         using erase.id;
         continue when v_value is null;
 
+        execute 'select ' || pgtrail._derived_salt_expression('$1', v_column) into v_derived using v_salt;
         v_derived := coalesce(
-            sha256(uuid_send(v_salt) || convert_to(v_column, 'UTF8')),
+            v_derived,
             (
                 select kept.salt
                 from pgtrail.erasure as kept
@@ -82,10 +84,11 @@ begin
                     and kept.entry_id = erase.id
                     and kept.column_name = v_column
             ));
+        execute 'select ' || pgtrail._commitment_expression('$1', '$2') into v_commitment using v_derived, v_value;
         insert into pgtrail.erasure as kept (trail_name, entry_id, column_name, commitment, salt, reason)
         values (
             v_trail.trail_name, erase.id, v_column,
-            case when v_column = any (erase.columns) then sha256(v_derived || convert_to(v_value, 'UTF8')) end,
+            case when v_column = any (erase.columns) then v_commitment end,
             case when v_column <> all (erase.columns) then v_derived end,
             case when v_column = any (erase.columns) then erase.reason end)
         on conflict on constraint erasure_pkey do update

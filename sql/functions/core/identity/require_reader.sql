@@ -9,7 +9,7 @@ begin
         raise exception 'not allowed to read the entries of this organisation'
             using errcode = 'insufficient_privilege',
                   detail = format('organisation %s', require_reader.organisation_id),
-                  hint = 'Its coordinators, chapter_admins and org_admins may.';
+                  hint = 'Members of it with a role of pgtrail.reader_role may.';
     end if;
 end;
 $$;

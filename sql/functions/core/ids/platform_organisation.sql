@@ -1,9 +1,14 @@
 create or replace function pgtrail.platform_organisation()
     returns uuid
-    language sql
+    language plpgsql
     immutable
     parallel safe
-return '00000000-0000-0000-0000-000000000000'::uuid;
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return '00000000-0000-0000-0000-000000000000'::uuid;
+end;
+$$;
 
 revoke all on function pgtrail.platform_organisation() from public, anon;
 grant execute on function pgtrail.platform_organisation() to authenticated, service_role, pgtrail_auditor;

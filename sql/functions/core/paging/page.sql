@@ -26,7 +26,6 @@ create or replace function pgtrail.page(
     set cpu_operator_cost = 0
 as $$
 declare
-    c_before_all constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_context text;
     v_conditions text;
     v_skipped bigint;
@@ -62,7 +61,7 @@ begin
     v_context := (array[
         page.rpc, page.organisation_id::text, extract(epoch from page.from_date)::text,
         extract(epoch from page.to_date)::text, page.filters::text])::text;
-    v_from_id := coalesce(pgtrail.uuid7_floor(page.from_date), c_before_all);
+    v_from_id := coalesce(pgtrail.uuid7_floor(page.from_date), pgtrail._least_id());
     -- Nothing is recorded that lies more than 5 minutes ahead; a day, in case the clock was put back.
     v_upper_id := least(
         coalesce(pgtrail.decode_cursor(page.cursor, v_context), pgtrail.uuid7_floor(page.to_date)),

@@ -15,7 +15,6 @@ declare
     v_era smallint;
     v_tx_id xid8;
     v_batch pgtrail.batch;
-    v_version smallint;
     v_leaf bytea;
     v_found boolean;
 begin
@@ -58,12 +57,9 @@ begin
     end if;
     sealed := true;
 
-    select coalesce(min(content.version), 1::smallint) into v_version
-    from pgtrail.batch_content as content
-    where content.log_id = 1
-        and content.first_leaf = v_batch.first_leaf
-        and content.trail_name = _entry_leaf.trail_name;
-    entry := pgtrail._entry_bytes(_entry_leaf.trail_name, _entry_leaf.entry_id, v_version);
+    entry := pgtrail._entry_bytes(
+        _entry_leaf.trail_name, _entry_leaf.entry_id,
+        coalesce(pgtrail._sealed_version(v_batch.first_leaf, _entry_leaf.trail_name), 1::smallint));
     v_leaf := sha256('\x00'::bytea || entry);
 
     select tile.tile_index * 256 + (found.place - 1) / 32 into leaf_index

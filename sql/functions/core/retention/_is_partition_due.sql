@@ -63,7 +63,9 @@ begin
         where rollup.trail_name = _is_partition_due.trail_name
             and rollup.unit = 'month'
             and rollup.starts_at = _is_partition_due.month
-    ) and (v_end <= _is_partition_due.as_of - pgtrail._retention_period(_is_partition_due.trail_name, null)) is not true then
+    ) and (
+        v_end <= _is_partition_due.as_of - pgtrail._retention_period(_is_partition_due.trail_name, null)
+    ) is not true then
         return false;
     end if;
 

@@ -1,10 +1,8 @@
 create or replace function pgtrail._append_batch(
-    head          pgtrail.log,
-    leaves        bytea[],
-    content       jsonb,
-    to_tx_id      xid8,
-    to_trail_name text,
-    to_entry_id   uuid
+    head    pgtrail.log,
+    leaves  bytea[],
+    content jsonb,
+    ends_at pgtrail.log_position
 )
     returns void
     language plpgsql
@@ -13,7 +11,7 @@ as $$
 declare
     v_size bigint := (_append_batch.head).tree_size + cardinality(_append_batch.leaves);
     v_root bytea;
-    v_before pgtrail.batch;
+    v_starts_at pgtrail.log_position;
 begin
     insert into pgtrail.tile as tile (log_id, level, tile_index, hashes)
     select (_append_batch.head).log_id, 0, ((_append_batch.head).tree_size + leaf.place - 1) >> 8,
@@ -25,11 +23,14 @@ begin
     v_root := pgtrail._range_hash((_append_batch.head).log_id, 0, v_size);
 
     -- A batch begins where the one before it ended, so that no position lies between two batches.
-    select batch.* into v_before
+    select (pgtrail._batch_end(batch)).* into v_starts_at
     from pgtrail.batch as batch
     where batch.log_id = (_append_batch.head).log_id and batch.era = (_append_batch.head).era
     order by batch.first_leaf desc
     limit 1;
+    if not found then
+        v_starts_at := pgtrail._position_before('0'::xid8);
+    end if;
 
     insert into pgtrail.batch (
         log_id, first_leaf, entries, root, era,
@@ -37,9 +38,8 @@ begin
     values (
         (_append_batch.head).log_id, (_append_batch.head).tree_size, cardinality(_append_batch.leaves), v_root,
         (_append_batch.head).era,
-        coalesce(v_before.to_tx_id, '0'::xid8), coalesce(v_before.to_trail_name, ''),
-        coalesce(v_before.to_entry_id, '00000000-0000-0000-0000-000000000000'::uuid),
-        _append_batch.to_tx_id, _append_batch.to_trail_name, _append_batch.to_entry_id);
+        v_starts_at.tx_id, v_starts_at.trail_name, v_starts_at.entry_id,
+        (_append_batch.ends_at).tx_id, (_append_batch.ends_at).trail_name, (_append_batch.ends_at).entry_id);
 
     insert into pgtrail.batch_content (log_id, first_leaf, trail_name, month, entries, version)
     select (_append_batch.head).log_id, (_append_batch.head).tree_size, part.trail_name, part.month, part.entries,
@@ -53,8 +53,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, xid8, text, uuid)
+revoke all on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position)
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, xid8, text, uuid) is
-    'Appends leaves to the tree: tiles, root, a row of pgtrail.batch that ends at the position to, and its content as '
+comment on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position) is
+    'Appends leaves to the tree: tiles, root, a row of pgtrail.batch, and its content as '
     '[{trail_name, month, version, entries}].';

@@ -7,7 +7,7 @@ create or replace function pgtrail._begin_era(log_id int)
     set lock_timeout = '5s'
 as $$
 declare
-    c_end constant xid8 := '18446744073709551615'::xid8;
+    c_end constant pgtrail.log_position := pgtrail._era_end();
     v_log pgtrail.log;
     v_trail record;
     v_batch bigint;
@@ -24,7 +24,7 @@ begin
     end loop;
 
     -- What the old cluster had not sealed yet, and what the new one wrote with ids above the position.
-    while pgtrail._seal_batch(v_log.log_id, c_end, 10000) = 10000 loop
+    while pgtrail._seal_batch(v_log.log_id, c_end.tx_id, 10000) = 10000 loop
     end loop;
 
     -- What the new one wrote with ids below it: entries that lie within a batch and are no leaf of it.
@@ -43,7 +43,8 @@ begin
             where format.trail_name = v_stray.trail_name;
             v_leaves := v_leaves
                 || sha256('\x00'::bytea || pgtrail._entry_bytes(v_stray.trail_name, v_stray.entry_id, v_version));
-            perform pgtrail._add_counts(pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
+            perform pgtrail._add_counts(
+                pgtrail._hour_counts(v_stray.trail_name, format('entry.id = %L', v_stray.entry_id)));
             v_late := v_late || jsonb_build_object(
                 'trail_name', v_stray.trail_name,
                 'entry_id', v_stray.entry_id,
@@ -64,15 +65,12 @@ begin
         select v_log.log_id, v_log.tree_size + late.place - 1, late.value ->> 'trail_name',
             (late.value ->> 'entry_id')::uuid, 'written after a restore, before it was noticed'
         from jsonb_array_elements(v_late) with ordinality as late (value, place);
-        perform pgtrail._append_batch(
-            v_log, v_leaves, v_content, c_end, '', '00000000-0000-0000-0000-000000000000'::uuid);
+        perform pgtrail._append_batch(v_log, v_leaves, v_content, c_end);
     end if;
 
+    perform pgtrail._move_head(v_log.log_id, pgtrail._position_before('0'::xid8));
     update pgtrail.log as head
     set era = head.era + 1,
-        tx_id = '0'::xid8,
-        trail_name = '',
-        entry_id = '00000000-0000-0000-0000-000000000000'::uuid,
         system_identifier = (select control.system_identifier from pg_control_system() as control)
     where head.log_id = v_log.log_id;
 end;

@@ -12,23 +12,17 @@ create or replace function pgtrail._seal_batch(
 as $$
 declare
     v_log pgtrail.log;
-    v_found int;
-    v_last jsonb;
-    v_leaves bytea[];
-    v_content jsonb;
-    v_hours pgtrail.rollup[];
-    v_too_long jsonb;
-    v_encoded boolean := false;
+    v_next record;
+    v_ends_at pgtrail.log_position;
 begin
     select head.* into strict v_log from pgtrail.log as head where head.log_id = _seal_batch.log_id;
 
-    while not v_encoded loop
+    while v_next is null loop
         begin
             with entry as materialized (
                 select entries.*, row_number() over () as place
                 from pgtrail._encoded_entries(
-                    v_log.era, v_log.tx_id, v_log.trail_name, v_log.entry_id,
-                    _seal_batch.to_tx_id, '', '00000000-0000-0000-0000-000000000000',
+                    v_log.era, pgtrail._head_position(v_log), pgtrail._position_before(_seal_batch.to_tx_id),
                     _seal_batch.max_entries, null, _seal_batch.of_trails) as entries
             ),
             counted as materialized (
@@ -48,23 +42,22 @@ begin
                 having sum(counted.leaves) > 0
             )
             select
-                (select count(*)::int from entry),
+                (select count(*)::int from entry) as found,
                 (
-                    select to_jsonb(entry) - 'leaf'
+                    select (entry.tx_id, entry.trail_name, entry.entry_id)::pgtrail.log_position
                     from entry
                     where entry.place = (select count(*) from entry)
-                ),
-                (select array_agg(entry.leaf order by entry.place) from entry where entry.leaf is not null),
-                (select jsonb_agg(to_jsonb(content)) from content),
+                ) as ends_at,
+                (select array_agg(entry.leaf order by entry.place) from entry where entry.leaf is not null) as leaves,
+                (select jsonb_agg(to_jsonb(content)) from content) as content,
                 (
                     select array_agg((
                         counted.trail_name, counted.organisation_id, 'hour', counted.hour, counted.bucket,
                         counted.entries, counted.last_at)::pgtrail.rollup)
                     from counted
-                ),
-                (select jsonb_agg(to_jsonb(entry) - 'leaf') from entry where entry.leaf is null)
-            into v_found, v_last, v_leaves, v_content, v_hours, v_too_long;
-            v_encoded := true;
+                ) as hours,
+                (select jsonb_agg(to_jsonb(entry) - 'leaf') from entry where entry.leaf is null) as too_long
+            into v_next;
         exception
             when data_exception or feature_not_supported or program_limit_exceeded
                 or syntax_error_or_access_rule_violation
@@ -80,29 +73,22 @@ begin
 
     insert into pgtrail.unsealable_entry (trail_name, entry_id, sqlstate, reason)
     select long_entry.trail_name, long_entry.entry_id, '54000', 'the entry is longer than 65,535 bytes'
-    from jsonb_to_recordset(v_too_long) as long_entry (trail_name text, entry_id uuid);
+    from jsonb_to_recordset(v_next.too_long) as long_entry (trail_name text, entry_id uuid);
 
     -- When the limit was not reached, nothing is left up to the watermark.
-    if v_found < _seal_batch.max_entries then
-        v_last := jsonb_build_object(
-            'tx_id', _seal_batch.to_tx_id, 'trail_name', '', 'entry_id', '00000000-0000-0000-0000-000000000000');
+    v_ends_at := case
+        when v_next.found < _seal_batch.max_entries then pgtrail._position_before(_seal_batch.to_tx_id)
+        else v_next.ends_at
+    end;
+    if cardinality(v_next.leaves) > 0 then
+        perform pgtrail._append_batch(v_log, v_next.leaves, v_next.content, v_ends_at);
     end if;
+    if v_next.found > 0 then
+        perform pgtrail._add_counts(v_next.hours);
+    end if;
+    perform pgtrail._move_head(v_log.log_id, v_ends_at);
 
-    if cardinality(v_leaves) > 0 then
-        perform pgtrail._append_batch(
-            v_log, v_leaves, v_content,
-            (v_last ->> 'tx_id')::xid8, v_last ->> 'trail_name', (v_last ->> 'entry_id')::uuid);
-    end if;
-    if v_found > 0 then
-        perform pgtrail._add_counts(v_hours);
-    end if;
-    update pgtrail.log as head
-    set tx_id = (v_last ->> 'tx_id')::xid8,
-        trail_name = v_last ->> 'trail_name',
-        entry_id = (v_last ->> 'entry_id')::uuid
-    where head.log_id = v_log.log_id;
-
-    return v_found;
+    return v_next.found;
 end;
 $$;
 

@@ -39,9 +39,7 @@ begin
     v_watermark := pg_snapshot_xmin(pg_current_snapshot());
     v_trails := pgtrail._trails_between(v_log.tx_id, v_watermark);
     if v_trails = '{}'::text[] then
-        update pgtrail.log as head
-        set tx_id = v_watermark, trail_name = '', entry_id = '00000000-0000-0000-0000-000000000000'::uuid
-        where head.log_id = v_log.log_id;
+        perform pgtrail._move_head(v_log.log_id, pgtrail._position_before(v_watermark));
     end if;
     while v_trails <> '{}'::text[] loop
         v_wanted := least(c_batch_entries, seal.max_entries - v_sealed)::int;

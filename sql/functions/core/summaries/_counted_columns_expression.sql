@@ -11,12 +11,14 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _counted_columns_expression.trail_name;
     return format(
-        'coalesce(entry.%I, ''00000000-0000-0000-0000-000000000000''::uuid) as organisation_id, '
+        'coalesce(entry.%I, %L::uuid) as organisation_id, '
         'entry.%I as at, coalesce((%s)::text, ''none'') as bucket',
-        v_trail.organisation_column, v_trail.time_column, coalesce(v_trail.bucket, '''all'''));
+        v_trail.organisation_column, pgtrail.platform_organisation(), v_trail.time_column,
+        coalesce(v_trail.bucket, '''all'''));
 end;
 $$;
 
-revoke all on function pgtrail._counted_columns_expression(text) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._counted_columns_expression(text)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._counted_columns_expression(text) is
     'Returns the columns organisation_id, at and bucket of the row "entry" of a trail, as SQL: what it is counted by.';

@@ -18,7 +18,8 @@ begin
         'select array_agg((trail_name, organisation_id, ''hour'', hour, bucket, entries, last_at)::pgtrail.rollup)',
         'from (select $1 as trail_name, organisation_id, date_bin(''1 hour'', at, ''2000-01-01Z'') as hour, bucket,',
         'count(*) as entries, max(at) as last_at',
-        'from (select', pgtrail._counted_columns_expression(_hour_counts.trail_name), 'from', v_relation::text, 'as entry where',
+        'from (select', pgtrail._counted_columns_expression(_hour_counts.trail_name), 'from', v_relation::text,
+        'as entry where',
         _hour_counts.condition, ') as counted group by 2, 3, 4) as part'
     ], ' ')
     into v_hours

@@ -31,13 +31,17 @@ begin
         select part.from_at, part.to_at, part.condition
         from (values
             (_uncounted_query.from_at, _uncounted_query.from_hour, 'true'),
-            (_uncounted_query.from_hour, _uncounted_query.to_hour, pgtrail._unsealed_condition(_uncounted_query.trail_name)),
+            (
+                _uncounted_query.from_hour, _uncounted_query.to_hour,
+                pgtrail._unsealed_condition(_uncounted_query.trail_name)
+            ),
             (_uncounted_query.to_hour, _uncounted_query.to_at, 'true')
         ) as part (from_at, to_at, condition)
         where part.from_at < part.to_at
     loop
         v_parts := v_parts || array_to_string(array[
-            'select', pgtrail._counted_columns_expression(_uncounted_query.trail_name), 'from', v_relation::text, 'as entry where',
+            'select', pgtrail._counted_columns_expression(_uncounted_query.trail_name), 'from', v_relation::text,
+            'as entry where',
             pgtrail._organisation_condition(_uncounted_query.trail_name, _uncounted_query.organisation_id), 'and',
             case when v_part.from_at > '-infinity'
                 then format('entry.id >= %L and', pgtrail.uuid7_floor(v_part.from_at)) end,

@@ -35,7 +35,9 @@ begin
         v_organisation := 'and ' || pgtrail._organisation_condition(v_trail_name, recount.organisation_id);
     end if;
     -- Month by month, so that the counts fit into memory however long the history is.
-    for v_month in select month.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as month (month) loop
+    for v_month in
+        select found.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as found (month)
+    loop
         perform pgtrail._add_counts(pgtrail._hour_counts(v_trail_name, array_to_string(array[
             'not (', pgtrail._unsealed_condition(v_trail_name), ')',
             format('and entry.id >= %L', pgtrail.uuid7_floor(v_month)),

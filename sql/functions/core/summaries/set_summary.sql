@@ -12,7 +12,8 @@ begin
     set bucket = set_summary.bucket
     where registered.trail_name = v_trail_name;
     -- Also of a trail that has no entries yet, the expression must be one.
-    execute format('select %s from %s as entry limit 0', pgtrail._counted_columns_expression(v_trail_name), set_summary.trail);
+    execute format(
+        'select %s from %s as entry limit 0', pgtrail._counted_columns_expression(v_trail_name), set_summary.trail);
     perform pgtrail.recount(set_summary.trail);
 end;
 $$;

@@ -12,8 +12,8 @@ create or replace function pgtrail._months_with_entries(
 as $$
 declare
     v_relation regclass;
-    v_next_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.from_at), '00000000-0000-0000-0000-000000000000');
-    v_end_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.to_at), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_next_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.from_at), pgtrail._least_id());
+    v_end_id uuid := coalesce(pgtrail.uuid7_floor(_months_with_entries.to_at), pgtrail._greatest_id());
     v_found_id uuid;
     v_month timestamptz;
 begin

@@ -11,7 +11,7 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _organisation_condition.trail_name;
     return case
-        when _organisation_condition.organisation_id <> '00000000-0000-0000-0000-000000000000'
+        when _organisation_condition.organisation_id <> pgtrail.platform_organisation()
             then format('entry.%I = %L', v_column, _organisation_condition.organisation_id)
         else format('(entry.%1$I = %2$L or entry.%1$I is null)', v_column, _organisation_condition.organisation_id)
     end;

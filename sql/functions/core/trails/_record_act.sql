@@ -1,3 +1,4 @@
+-- Core alone has nowhere to write yet: what was done is then in the tables that it changed.
 create or replace function pgtrail._record_act(action text, organisation_id uuid, details jsonb)
     returns void
     language plpgsql
@@ -5,9 +6,12 @@ create or replace function pgtrail._record_act(action text, organisation_id uuid
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if to_regclass('public.audit_log') is null then
+        return;
+    end if;
     insert into public.audit_log (organisation_id, actor_id, actor_kind, action, details)
     values (
-        coalesce(_record_act.organisation_id, '00000000-0000-0000-0000-000000000000'),
+        coalesce(_record_act.organisation_id, pgtrail.platform_organisation()),
         session_user, 'system', _record_act.action, jsonb_strip_nulls(_record_act.details));
 end;
 $$;
@@ -15,4 +19,4 @@ $$;
 revoke all on function pgtrail._record_act(text, uuid, jsonb)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._record_act(text, uuid, jsonb) is
-    'Records an act of administration in audit_log: of an organisation, or of the platform.';
+    'Records an act of administration in audit_log, where that is installed: of an organisation, or of the platform.';

@@ -16,6 +16,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._left_subtree_size(bigint) from public, anon, authenticated, service_role, pgtrail_auditor;
+revoke all on function pgtrail._left_subtree_size(bigint)
+    from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._left_subtree_size(bigint) is
     'Returns the largest power of two below size: where RFC 6962 splits a tree of that many leaves (2 or more).';

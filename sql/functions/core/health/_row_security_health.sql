@@ -1,0 +1,21 @@
+create or replace function pgtrail._row_security_health()
+    returns table (check_name text, status text, detail text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set jit = off
+as $$
+declare
+    v_found bigint := (select count(*) from pgtrail._row_security_findings());
+begin
+    check_name := 'row security';
+    status := case when v_found > 0 then 'critical' else 'ok' end;
+    detail := format('%s trails or partitions can be read around their policies: see pgtrail doctor', v_found);
+    return next;
+end;
+$$;
+
+revoke all on function pgtrail._row_security_health() from public, anon, authenticated, service_role;
+grant execute on function pgtrail._row_security_health() to pgtrail_auditor;
+comment on function pgtrail._row_security_health() is
+    'Counts what pgtrail._row_security_findings() finds.';
