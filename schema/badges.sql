@@ -14,7 +14,7 @@ domain pgtrail.outcomes as jsonb check (pg_column_size(value) <= 65536) check (p
 table public.badge_evaluation_logs partition by range (id)
     id                 uuid                not null default pgtrail.uuid7()  -- UUIDv7 of the time of the run. The same id sent again is the same entry.
     triggered_at       timestamptz         generated always as (pgtrail.uuid7_time(id))  -- Time of the run, taken from the id, to the millisecond.
-    org_id             uuid                not null  -- Tenant.
+    org_id             uuid                not null
     peer_mentor_id     uuid                not null  -- Whose badges were evaluated.
     activity_id        uuid                         -- The activity that triggered the run; null for a reconciliation.
     badges_evaluated   pgtrail.badges      not null default '[]'  -- JSON array of the badge definitions that were checked.
@@ -31,16 +31,15 @@ table public.badge_evaluation_logs partition by range (id)
         '00:05:00')); check id_is_uuid_v7 ((get_byte(uuid_send(id), 6) >> 4) = 7)
     index badge_evaluation_logs_tx_id_id_idx (tx_id, id); index idx_eval_logs_mentor (peer_mentor_id, id); index
         idx_eval_logs_org (org_id, id)
-    guarded by pgtrail.tg__refuse_change()
+    guarded by pgtrail.tg__refuse_change(); row level security; grant delete to pgtrail_purger; insert (id, org_id,
+        peer_mentor_id, activity_id, badges_evaluated, criteria_outcomes, badges_awarded, error_message, duration_ms) to
+        service_role; select to authenticated, pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)
     policy select_member for select to authenticated using (org_id = any ((select
         pgtrail.readable_organisations())::uuid[]))
     policy select_service for select to service_role using (true)
-    row level security; grant delete to pgtrail_purger; insert (id, org_id, peer_mentor_id, activity_id,
-        badges_evaluated, criteria_outcomes, badges_awarded, error_message, duration_ms) to service_role; select to
-        authenticated, pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
 
 -- functions/badges ----------------------------------------------------------------------------------------------------
 
@@ -54,7 +53,6 @@ public.get_badge_evaluation_logs(p_organisation_id uuid, p_from_date timestamptz
     -- holds the cursor of the next page, or null when there is none: pass it as p_cursor with the same filters. p_page
     -- counts from 1 and gets slower with depth, a cursor does not. Raises 22023 (bad argument), 22P02 (cursor altered
     -- or of another query), 42501 (organisation the caller may not read).
-
 public.record_badge_evaluation(p_org_id uuid, p_peer_mentor_id uuid, p_duration_ms numeric, p_activity_id uuid default
     null, p_badges_evaluated jsonb default '[]', p_criteria_outcomes jsonb default '{}', p_badges_awarded uuid[] default
     '{}', p_error_message text default null, p_triggered_at timestamptz default null, p_id uuid default null) returns
@@ -65,11 +63,6 @@ public.record_badge_evaluation(p_org_id uuid, p_peer_mentor_id uuid, p_duration_
     -- up, and p_error_message put into the words of pgtrail.safe_error. Raises 22023 (bad id or duration), 23514
     -- (future, no partition, outcomes that are no booleans, awards that do not follow from them), 23502 (something
     -- required is missing).
-
-pgtrail._is_array_of_uuids(badges jsonb) returns boolean
-    -- Tells whether a JSON document is an array of UUIDs as Postgres writes them: lower case, with hyphens.
-pgtrail._is_awarded_by_outcomes(awarded uuid[], evaluated jsonb, outcomes jsonb) returns boolean
-    -- Tells whether every awarded badge was evaluated, its outcome is true, and none is named twice.
-pgtrail._is_object_of_booleans(outcomes jsonb) returns boolean
-    -- Tells whether a JSON document is an object whose keys are UUIDs, as Postgres writes them, and whose values are
-    -- true or false.
+pgtrail._is_array_of_uuids(badges jsonb) returns boolean  -- Tells whether a JSON document is an array of UUIDs as Postgres writes them: lower case, with hyphens.
+pgtrail._is_awarded_by_outcomes(awarded uuid[], evaluated jsonb, outcomes jsonb) returns boolean  -- Tells whether every awarded badge was evaluated, its outcome is true, and none is named twice.
+pgtrail._is_object_of_booleans(outcomes jsonb) returns boolean  -- Tells whether a JSON document is an object whose keys are UUIDs, as Postgres writes them, and whose values are true or false.

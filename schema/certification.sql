@@ -15,12 +15,12 @@ domain pgtrail.note as text check (char_length(value) <= 2000)  -- Free text: at
 table public.coordinator_acknowledgement_audit partition by range (id)
     id                uuid                      not null default pgtrail.uuid7()  -- UUIDv7 of the time of the acknowledgement. The same id sent again is the same entry.
     acknowledged_at   timestamptz               generated always as (pgtrail.uuid7_time(id))  -- Time of the acknowledgement, taken from the id, to the millisecond.
-    organisation_id   uuid                      not null  -- Tenant.
+    organisation_id   uuid                      not null
     coordinator_id    uuid                      not null  -- Who acknowledged.
     mentor_id         uuid                      not null  -- Whose certificate it is.
-    notification_id   uuid                          -- The notification that was acknowledged.
-    certificate_type  pgtrail.certificate_type  not null  -- Kind of the certificate.
-    threshold_tier    public.threshold_tier     not null  -- advance_60, warning_30, urgent_7 or lapsed.
+    notification_id   uuid
+    certificate_type  pgtrail.certificate_type  not null
+    threshold_tier    public.threshold_tier     not null
     note              pgtrail.note                  -- What the coordinator wrote. Erasable.
     recorded_at       timestamptz               not null default clock_timestamp()  -- When the database learned of the event. Set by the database.
     era               smallint                  not null default 0  -- Raised after a restore into another cluster. Set by the database.
@@ -31,16 +31,15 @@ table public.coordinator_acknowledgement_audit partition by range (id)
     index coordinator_acknowledgement_audit_coordinator_id_id_idx (organisation_id, coordinator_id, id); index
         coordinator_acknowledgement_audit_organisation_id_id_idx (organisation_id, id); index
         coordinator_acknowledgement_audit_tx_id_id_idx (tx_id, id)
-    guarded by pgtrail.tg__refuse_change()
+    guarded by pgtrail.tg__refuse_change(); row level security; grant delete to pgtrail_purger; insert (id,
+        organisation_id, coordinator_id, mentor_id, notification_id, certificate_type, threshold_tier, note) to
+        service_role; select to authenticated, pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)
     policy select_member for select to authenticated using (organisation_id = any ((select
         pgtrail.readable_organisations())::uuid[]))
     policy select_service for select to service_role using (true)
-    row level security; grant delete to pgtrail_purger; insert (id, organisation_id, coordinator_id, mentor_id,
-        notification_id, certificate_type, threshold_tier, note) to service_role; select to authenticated,
-        pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
 
 -- functions/certification ---------------------------------------------------------------------------------------------
 
@@ -54,7 +53,6 @@ public.get_coordinator_acknowledgement_audit(p_organisation_id uuid, p_from_date
     -- holds the cursor of the next page, or null when there is none: pass it as p_cursor with the same filters. p_page
     -- counts from 1 and gets slower with depth, a cursor does not. Raises 22023 (bad argument), 22P02 (cursor altered
     -- or of another query), 42501 (organisation the caller may not read).
-
 public.record_acknowledgement(p_organisation_id uuid, p_coordinator_id uuid, p_mentor_id uuid, p_certificate_type text,
     p_threshold_tier public.threshold_tier, p_notification_id uuid default null, p_note text default null,
     p_acknowledged_at timestamptz default null, p_id uuid default null) returns uuid; for service_role

@@ -16,10 +16,10 @@ domain pgtrail.http_status as int check (value >= 100 and value <= 599)  -- Stat
 table public.hlf_sync_audit_log partition by range (id)
     id                    uuid                   not null default pgtrail.uuid7()  -- UUIDv7 of the time of the attempt. The same id sent again is the same entry.
     attempted_at          timestamptz            generated always as (pgtrail.uuid7_time(id))  -- Time of the attempt, taken from the id, to the millisecond.
-    organisation_id       uuid                   not null  -- Tenant.
-    mentor_id             uuid                   not null  -- The mentor.
-    sync_direction        public.sync_direction  not null  -- remove or restore.
-    outcome               public.sync_outcome    not null  -- success, retryable_failure or dead_letter.
+    organisation_id       uuid                   not null
+    mentor_id             uuid                   not null
+    sync_direction        public.sync_direction  not null
+    outcome               public.sync_outcome    not null
     portal_response_code  pgtrail.http_status       -- HTTP status that the portal answered with; null when it did not answer.
     retry_count           int                    not null default 0  -- How many attempts of the same job came before this one.
     source                public.sync_source     not null  -- What started the attempt.
@@ -35,16 +35,16 @@ table public.hlf_sync_audit_log partition by range (id)
         hlf_sync_audit_log_organisation_id_id_idx (organisation_id, id); index
         hlf_sync_audit_log_organisation_id_mentor_id_id_idx (organisation_id, mentor_id, id); index
         hlf_sync_audit_log_tx_id_id_idx (tx_id, id)
-    guarded by pgtrail.tg__refuse_change()
+    guarded by pgtrail.tg__refuse_change(); row level security; grant delete to pgtrail_purger; insert (id,
+        organisation_id, mentor_id, sync_direction, outcome, portal_response_code, retry_count, source, error_code,
+        sync_job_id, requested_by) to service_role; select to authenticated, pgtrail_auditor, pgtrail_purger,
+        service_role; update to pgtrail_purger
     policy all_purger for all to pgtrail_purger using (true) with check (true)
     policy insert_service for insert to service_role with check (true)
     policy select_auditor for select to pgtrail_auditor using (true)
     policy select_member for select to authenticated using (organisation_id = any ((select
         pgtrail.readable_organisations())::uuid[]))
     policy select_service for select to service_role using (true)
-    row level security; grant delete to pgtrail_purger; insert (id, organisation_id, mentor_id, sync_direction, outcome,
-        portal_response_code, retry_count, source, error_code, sync_job_id, requested_by) to service_role; select to
-        authenticated, pgtrail_auditor, pgtrail_purger, service_role; update to pgtrail_purger
 
 -- functions/sync ------------------------------------------------------------------------------------------------------
 
@@ -59,14 +59,12 @@ public.get_hlf_sync_audit(p_organisation_id uuid, p_from_date timestamptz defaul
     -- holds the cursor of the next page, or null when there is none: pass it as p_cursor with the same filters. p_page
     -- counts from 1 and gets slower with depth, a cursor does not. Raises 22023 (bad argument), 22P02 (cursor altered
     -- or of another query), 42501 (organisation the caller may not read).
-
 public.get_hlf_sync_audit_summary(org_id uuid, from_date timestamptz default null, to_date timestamptz default null)
     returns table(outcome public.sync_outcome, attempts bigint, last_attempt_at timestamptz); for authenticated,
     pgtrail_auditor, service_role
     -- Counts an organisation's sync attempts by outcome, with the time of the last one of each.
     -- Times are [from, to); null is open. The numbers are exact and cost the same however long the history is. Raises
     -- 22023 (organisation missing), 42501 (organisation the caller may not read).
-
 public.record_hlf_sync_attempt(p_organisation_id uuid, p_mentor_id uuid, p_sync_direction public.sync_direction,
     p_outcome public.sync_outcome, p_source public.sync_source, p_portal_response_code int default null, p_retry_count
     int default 0, p_error_code text default null, p_sync_job_id uuid default null, p_requested_by text default null,

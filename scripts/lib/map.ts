@@ -24,8 +24,8 @@ interface MapRow {
   text: string;
   comment: string | null;
   columns?: { name: string; type: string; rest: string; comment: string | null }[];
-  /** What else belongs to a table: keys, checks, indexes, triggers, policies, privileges. */
-  details?: string[];
+  /** What else belongs to a table: constraints and indexes; guards and privileges; policies. */
+  details?: (string | null)[];
 }
 
 const WIDTH = 120;
@@ -65,34 +65,34 @@ const RELATIONS = `
         where adrelid = attrelid and adnum = attnum) as found (expression) on true
       where attrelid = class.oid and attnum > 0 and not attisdropped and class.relkind <> 'v') as columns,
     array[
-      (select string_agg(case contype when 'c' then regexp_replace(pg_get_constraintdef(oid, true), '^CHECK', 'check ' || conname)
-          else pg_get_constraintdef(oid, true) end, '; ' order by position(contype::text in 'pufxc'), conname)
+      (select string_agg(case contype
+            when 'c' then regexp_replace(pg_get_constraintdef(oid, true), '^CHECK', 'check ' || conname)
+            else pg_get_constraintdef(oid, true) end, '; ' order by position(contype::text in 'pufxc'), conname)
         from pg_constraint where conrelid = class.oid and contype in ('p', 'u', 'f', 'x', 'c')),
-      (select string_agg(regexp_replace(pg_get_indexdef(indexrelid, 0, true), '^CREATE (.*) ON .*? USING btree', '\\1'), '; '
-          order by indexrelid::regclass::text)
+      (select string_agg(regexp_replace(pg_get_indexdef(indexrelid, 0, true), '^CREATE (.*) ON .*? USING btree', '\\1'),
+          '; ' order by indexrelid::regclass::text)
         from pg_index where indrelid = class.oid and not exists (select from pg_constraint where conindid = indexrelid)),
-      (select string_agg(distinct case
-            when tgname like 'pgtrail_capture_%' then 'captured by pgtrail.track()'
-            when tgname like 'refuse_change_of_%' then 'guarded by pgtrail.tg__refuse_change()'
-            else regexp_replace(pg_get_triggerdef(oid, true), '^CREATE ', '') end, '; ')
-        from pg_trigger where tgrelid = class.oid and not tgisinternal)
+      concat_ws('; ',
+        (select string_agg(distinct case
+              when tgname like 'pgtrail_capture_%' then 'captured by pgtrail.track()'
+              when tgname like 'refuse_change_of_%' then 'guarded by pgtrail.tg__refuse_change()'
+              else regexp_replace(pg_get_triggerdef(oid, true), '^CREATE ', '') end, '; ')
+          from pg_trigger where tgrelid = class.oid and not tgisinternal),
+        case when relrowsecurity then 'row level security' end,
+        (select 'grant ' || string_agg(text, '; ' order by text) from (
+          select privilege || ' to ' || string_agg(role::text, ', ' order by role::text) from (
+            select lower(privilege_type), grantee::regrole from aclexplode(relacl) where grantee <> relowner
+            union all
+            select format('%s (%s)', lower(privilege_type), string_agg(attname, ', ' order by attnum)), grantee::regrole
+            from pg_attribute, aclexplode(attacl) where attrelid = class.oid group by privilege_type, grantee
+          ) as own (privilege, role) group by privilege) as granted (text)))
     ] || array(
       select format('policy %I for %s to %s', polname,
           case polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
           (select string_agg(role::regrole::text, ', ' order by role::regrole::text) from unnest(polroles) as role))
         || coalesce(' using (' || pg_get_expr(polqual, polrelid, true) || ')', '')
         || coalesce(' with check (' || pg_get_expr(polwithcheck, polrelid, true) || ')', '')
-      from pg_policy where polrelid = class.oid order by polname
-    ) || concat_ws('; ', case when relrowsecurity then 'row level security' end, (
-      select 'grant ' || string_agg(text, '; ' order by text)
-      from (
-        select privilege || ' to ' || string_agg(role::text, ', ' order by role::text) from (
-          select lower(privilege_type), grantee::regrole from aclexplode(relacl) where grantee <> relowner
-          union all
-          select format('%s (%s)', lower(privilege_type), string_agg(attname, ', ' order by attnum)), grantee::regrole
-          from pg_attribute, aclexplode(attacl) where attrelid = class.oid group by privilege_type, grantee
-        ) as own (privilege, role) group by privilege
-      ) as granted (text))) as details
+      from pg_policy where polrelid = class.oid order by polname) as details
   from pg_class as class
   where relnamespace in ('public'::regnamespace, 'pgtrail'::regnamespace) and relkind in ('r', 'p', 'v')
     and relowner = 'pgtrail_owner'::regrole`;
@@ -139,7 +139,7 @@ export async function readMap(client: Client, sources: readonly Source[]): Promi
 
 function objectText({ text, comment, columns, details }: MapRow): string {
   if (details === undefined) return `${short(text)}${comment === null ? "" : `  -- ${comment}`}`;
-  const own = details.filter((line) => line !== null && line !== "");
+  const own = details.filter((line) => line !== null).filter((line) => line !== "");
   return [
     ...remark(comment, ""),
     ...wrap(short(text)),
@@ -164,11 +164,9 @@ function columnLines(columns: NonNullable<MapRow["columns"]>): string[] {
 
 /** Of a private function a reader wants to know that it is there, and its first sentence. */
 function functionText({ name, text, comment }: MapRow): string {
-  const isPrivate = name.includes("._");
-  const told = isPrivate ? (comment ?? "").replace(/\. [\s\S]*/, ".") : comment;
-  const whole = `${short(text)}  -- ${told}`;
-  if (isPrivate && whole.length <= WIDTH) return whole;
-  return [...wrap(short(text)), ...remark(told)].join("\n");
+  return name.includes("._")
+    ? `${short(text)}  -- ${(comment ?? "").replace(/\. [\s\S]*/, ".")}`
+    : [...wrap(short(text)), ...remark(comment)].join("\n");
 }
 
 /** A comment as lines; nothing where there is none. */
@@ -225,12 +223,8 @@ export function renderMap(head: string, entries: readonly MapEntry[], essay: str
   sections.sort((a, b) => place(a) - place(b));
   const texts = sections.map((section) => {
     const own = entries.filter((entry) => entry.section === section).map(({ text }) => text);
-    // What has a line or two stands together, everything else by itself.
-    const isShort = (text: string) => /^(schema|domain|type|\w+\._)/.test(text);
-    const body = own.reduce(
-      (before, text, index) =>
-        `${before}${isShort(text) && isShort(own[index - 1] ?? "") ? "\n" : "\n\n"}${text}`,
-    );
+    // A table or view is a page of its own; of anything else the first line is the only one that is not indented.
+    const body = own.join(["tables", "views"].includes(section) ? "\n\n" : "\n");
     return `${`-- ${section} `.padEnd(WIDTH, "-")}\n\n${body}`;
   });
   return `${[head, ...texts].join("\n\n")}\n`;

@@ -77,7 +77,7 @@ CREATE SCHEMA pgtrail;
 \\unrestrict ${key}
 `;
   expect(withoutVersions(dump("abc", "15.1"))).toBe(
-    "--\n-- PostgreSQL database dump\n--\n\n\nCREATE SCHEMA pgtrail;\n\n",
+    "--\n-- PostgreSQL database dump\n--\n\n\n\nCREATE SCHEMA pgtrail;\n\n",
   );
   expect(withoutVersions(dump("abc", "15.1"))).toBe(withoutVersions(dump("xyz", "15.2")));
 });

@@ -13,7 +13,7 @@ describe("renderMap", () => {
     { section: "tables", text: "table pgtrail.log" },
   ];
 
-  test("puts tables first, then rooms as the essay names them, private functions without gaps", () => {
+  test("puts tables first, then rooms as the essay names them", () => {
     const map = renderMap("-- head", entries, essay);
     expect(map.replace(/ -+$/gm, "")).toBe(
       [
@@ -21,7 +21,7 @@ describe("renderMap", () => {
         "-- tables\n",
         "table pgtrail.log\n",
         "-- functions/core/sealing\n",
-        "pgtrail.seal()\n",
+        "pgtrail.seal()",
         "pgtrail._seal_batch()",
         "pgtrail._begin_era()\n",
         "-- functions/core/verification\n",
