@@ -6,12 +6,17 @@ as $$
 begin
     return query
     select 'guards', 'error',
-        format('%s: trigger %s %s', expected.name, expected.guard,
-            case when actual.oid is null then 'is missing' else 'is not enabled always' end),
-        case when actual.oid is null
-            then format('create or replace trigger %I before %s on %s for each %s execute function '
-                        'pgtrail.tg__refuse_change(); ', expected.guard, expected.events, expected.name, expected.level)
-            else '' end
+        format('%s: trigger %s %s', expected.name, expected.guard, case
+            when actual.oid is null then 'is missing'
+            when actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure then 'calls another function'
+            else 'is not enabled always'
+        end),
+        case when actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure
+            then format('drop trigger %I on %s; ', expected.guard, expected.name) else '' end
+            || case when actual.tgfoid is distinct from 'pgtrail.tg__refuse_change()'::regprocedure
+                then format('create trigger %I before %s on %s for each %s execute function '
+                            'pgtrail.tg__refuse_change(); ',
+                            expected.guard, expected.events, expected.name, expected.level) else '' end
             || format('alter table %s enable always trigger %I;', expected.name, expected.guard)
     from (
         select own.relation, own.name, guard.name as guard, guard.events, guard.level
@@ -22,10 +27,9 @@ begin
         ) as guard (name, events, level)
     ) as expected
     left join pg_catalog.pg_trigger as actual
-        on actual.tgrelid = expected.relation
-        and actual.tgname = expected.guard
-        and actual.tgfoid = 'pgtrail.tg__refuse_change()'::regprocedure
-    where actual.tgenabled is distinct from 'A';
+        on actual.tgrelid = expected.relation and actual.tgname = expected.guard
+    where actual.tgenabled is distinct from 'A'
+        or actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure;
 end;
 $$;
 

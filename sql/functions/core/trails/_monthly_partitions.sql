@@ -5,15 +5,12 @@ create or replace function pgtrail._monthly_partitions(trail regclass)
     set timezone = 'UTC'
 as $$
 begin
-    for partition in
-        select inheritance.inhrelid::regclass
-        from pg_catalog.pg_inherits as inheritance
-        where inheritance.inhparent = _monthly_partitions.trail
-    loop
-        -- ensure_partitions names them so.
-        month := to_timestamp(right(partition::text, 7), 'YYYY_MM');
-        return next;
-    end loop;
+    -- ensure_partitions names them so. A default partition has no month.
+    return query
+    select class.oid::regclass, to_timestamp(right(class.relname, 7), 'YYYY_MM')
+    from pg_catalog.pg_inherits as inheritance
+    join pg_catalog.pg_class as class on class.oid = inheritance.inhrelid
+    where inheritance.inhparent = _monthly_partitions.trail and class.relname ~ '_[0-9]{4}_[0-9]{2}$';
 end;
 $$;
 
