@@ -70,9 +70,7 @@ comment on domain pgtrail.document is 'A JSON document of at most 64 KiB in its 
 -- The vocabulary is this function: the domain pgtrail.safe_error stores what it returns unchanged.
 create or replace function pgtrail.safe_error(sqlstate text, context text default 'database')
     returns text
-    language plpgsql
-    stable
-    parallel safe
+    language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -4,9 +4,7 @@ set role pgtrail_owner;
 
 create or replace function pgtrail._greatest_id()
     returns uuid
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -20,9 +18,7 @@ comment on function pgtrail._greatest_id() is 'Returns the UUID that lies behind
 
 create or replace function pgtrail._least_id()
     returns uuid
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -36,10 +32,7 @@ comment on function pgtrail._least_id() is 'Returns the UUID that lies before th
 
 create or replace function pgtrail._refuse_time(at timestamptz)
     returns uuid
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -56,9 +49,7 @@ comment on function pgtrail._refuse_time(timestamptz) is 'Raises 22008: for time
 -- Definer: writers may not look at pgtrail_partitions.
 create or replace function pgtrail.event_id(trail regclass, id uuid, at timestamptz)
     returns uuid
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -120,9 +111,7 @@ comment on function pgtrail.event_id(regclass, uuid, timestamptz) is
 
 create or replace function pgtrail.platform_organisation()
     returns uuid
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -142,10 +131,7 @@ comment on function pgtrail.platform_organisation() is
 -- expression, because each expression of a function is set up anew in every transaction.
 create or replace function pgtrail.uuid7(at timestamptz default clock_timestamp())
     returns uuid
-    language plpgsql
-    volatile
-    strict
-    parallel safe
+    language plpgsql volatile strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -175,10 +161,7 @@ comment on function pgtrail.uuid7(timestamptz) is
 -- id >= uuid7_floor(at) says the same as uuid7_time(id) >= at.
 create or replace function pgtrail.uuid7_floor(at timestamptz)
     returns uuid
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -202,10 +185,7 @@ comment on function pgtrail.uuid7_floor(timestamptz) is
 -- so what it calls must not be an SQL function that can be inlined.
 create or replace function pgtrail.uuid7_time(id uuid)
     returns timestamptz
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -284,8 +264,6 @@ comment on column pgtrail.log.tree_size is 'Number of leaves.';
 comment on column pgtrail.log.root is 'Root hash of the tree (RFC 6962, section 2.1).';
 comment on column pgtrail.log.era is 'Raised after a restore into another cluster, where transaction ids start low.';
 comment on column pgtrail.log.tx_id is 'With era, trail_name and entry_id: every entry up to this position is sealed.';
-comment on column pgtrail.log.trail_name is 'See tx_id.';
-comment on column pgtrail.log.entry_id is 'See tx_id.';
 comment on column pgtrail.log.system_identifier is 'Cluster that the transaction ids of this era belong to.';
 comment on column pgtrail.log.sealed_at is 'When seal() last ran to its end.';
 comment on column pgtrail.log.verified_at is 'When verify_slice() last ran to its end.';
@@ -309,7 +287,6 @@ grant select on pgtrail.tile to pgtrail_auditor;
 comment on table pgtrail.tile is
     'Tiles of C2SP tlog-tiles: tile n of level l holds the hashes of the subtrees of 256^l leaves number 256 n to '
     '256 n + 255.';
-comment on column pgtrail.tile.log_id is 'The log.';
 comment on column pgtrail.tile.level is '0: hashes of leaves; l: hashes of full tiles of level l - 1.';
 comment on column pgtrail.tile.tile_index is 'Number of the tile in its level, from 0.';
 comment on column pgtrail.tile.hashes is
@@ -338,20 +315,15 @@ revoke all on pgtrail.batch from public, anon, authenticated, service_role, pgtr
 grant select on pgtrail.batch to pgtrail_auditor;
 comment on table pgtrail.batch is
     'Leaves that were sealed together: the entries behind the position from and up to the position to, in order.';
-comment on column pgtrail.batch.log_id is 'The log.';
 comment on column pgtrail.batch.first_leaf is 'Index of its first leaf.';
 comment on column pgtrail.batch.entries is 'Number of its leaves.';
 comment on column pgtrail.batch.root is 'Root hash of the tree that ends with it.';
 comment on column pgtrail.batch.era is 'Era of its entries.';
 comment on column pgtrail.batch.from_tx_id is 'Position of the last entry before it.';
-comment on column pgtrail.batch.from_trail_name is 'See from_tx_id.';
-comment on column pgtrail.batch.from_entry_id is 'See from_tx_id.';
 comment on column pgtrail.batch.to_tx_id is
     'Position of its last entry, or of the watermark when nothing was left behind that.';
 comment on column pgtrail.batch.to_trail_name is
     'See to_tx_id. Empty when the position is a watermark: no entry lies there.';
-comment on column pgtrail.batch.to_entry_id is 'See to_tx_id.';
-comment on column pgtrail.batch.sealed_at is 'When.';
 
 create table pgtrail.batch_content (
     log_id     int not null,
@@ -373,9 +345,6 @@ grant select on pgtrail.batch_content to pgtrail_auditor;
 comment on table pgtrail.batch_content is
     'How many entries of which partition a batch has, and how many of them a retention policy removed: what tells a '
     'purge from tampering.';
-comment on column pgtrail.batch_content.log_id is 'The log.';
-comment on column pgtrail.batch_content.first_leaf is 'The batch.';
-comment on column pgtrail.batch_content.trail_name is 'The trail.';
 comment on column pgtrail.batch_content.month is 'First day of the month (UTC) of the events.';
 comment on column pgtrail.batch_content.entries is 'Entries that were sealed.';
 comment on column pgtrail.batch_content.purged is 'Entries of them that were removed under a policy.';
@@ -396,7 +365,6 @@ grant select on pgtrail.entry_format to pgtrail_auditor;
 comment on table pgtrail.entry_format is
     'What the entry of a trail consists of, by version. A column that is added later makes a new version for later '
     'entries.';
-comment on column pgtrail.entry_format.trail_name is 'The trail.';
 comment on column pgtrail.entry_format.version is 'Number behind the trail''s name in the entry: <trail>/<version>.';
 comment on column pgtrail.entry_format.columns is 'Columns in the order in which the entry holds them.';
 comment on column pgtrail.entry_format.erasable is 'Those that enter as a salted commitment.';
@@ -417,11 +385,6 @@ grant select on pgtrail.late_entry to pgtrail_auditor;
 comment on table pgtrail.late_entry is
     'Entries that were sealed behind their position: written after a restore into another cluster and before it was '
     'noticed.';
-comment on column pgtrail.late_entry.log_id is 'The log.';
-comment on column pgtrail.late_entry.leaf_index is 'Their leaf.';
-comment on column pgtrail.late_entry.trail_name is 'The trail.';
-comment on column pgtrail.late_entry.entry_id is 'The entry.';
-comment on column pgtrail.late_entry.reason is 'Why.';
 
 create table pgtrail.unsealable_entry (
     trail_name text not null references pgtrail.trail (trail_name),
@@ -436,11 +399,7 @@ revoke all on pgtrail.unsealable_entry from public, anon, authenticated, service
 grant select on pgtrail.unsealable_entry to pgtrail_auditor;
 comment on table pgtrail.unsealable_entry is
     'Entries that cannot be encoded. They were set aside so that the rest could be sealed; health() reports them.';
-comment on column pgtrail.unsealable_entry.trail_name is 'The trail.';
-comment on column pgtrail.unsealable_entry.entry_id is 'The entry.';
 comment on column pgtrail.unsealable_entry.sqlstate is 'What the encoding raised.';
-comment on column pgtrail.unsealable_entry.reason is 'Its message.';
-comment on column pgtrail.unsealable_entry.found_at is 'When.';
 
 create table pgtrail.erasure (
     trail_name  text not null references pgtrail.trail (trail_name),
@@ -459,14 +418,9 @@ grant select on pgtrail.erasure to pgtrail_auditor;
 comment on table pgtrail.erasure is
     'What keeps the proof of an entry valid when a column of it was erased: for the erased column its commitment, '
     'for the other erasable columns their salts.';
-comment on column pgtrail.erasure.trail_name is 'The trail.';
-comment on column pgtrail.erasure.entry_id is 'The entry.';
-comment on column pgtrail.erasure.column_name is 'The column.';
 comment on column pgtrail.erasure.commitment is 'Of an erased column: sha256(salt || value), as the log has it.';
 comment on column pgtrail.erasure.salt is
     'Of a column that is still there: sha256(salt of the row || name of the column).';
-comment on column pgtrail.erasure.erased_at is 'When.';
-comment on column pgtrail.erasure.reason is 'Why.';
 
 create table pgtrail.origin (
     log_id     int not null references pgtrail.log (log_id),
@@ -481,11 +435,7 @@ revoke all on pgtrail.origin from public, anon, authenticated, service_role, pgt
 grant select on pgtrail.origin to pgtrail_auditor;
 comment on table pgtrail.origin is
     'Origins that the log has had. A new one begins when the old one''s checkpoints no longer fit.';
-comment on column pgtrail.origin.log_id is 'The log.';
 comment on column pgtrail.origin.from_size is 'Size of the tree when it began.';
-comment on column pgtrail.origin.origin is 'The origin.';
-comment on column pgtrail.origin.reason is 'Why it began.';
-comment on column pgtrail.origin.started_at is 'When.';
 
 create table pgtrail.published_checkpoint (
     log_id       int not null references pgtrail.log (log_id),
@@ -503,10 +453,7 @@ revoke all on pgtrail.published_checkpoint from public, anon, authenticated, ser
 grant select on pgtrail.published_checkpoint to pgtrail_auditor;
 comment on table pgtrail.published_checkpoint is
     'Checkpoints that were signed outside the database, with every signature that came in.';
-comment on column pgtrail.published_checkpoint.log_id is 'The log.';
 comment on column pgtrail.published_checkpoint.origin is 'The origin that signed it.';
-comment on column pgtrail.published_checkpoint.tree_size is 'Size of the tree.';
-comment on column pgtrail.published_checkpoint.root is 'Root hash.';
 comment on column pgtrail.published_checkpoint.note is
     'The C2SP signed note, with the signatures of log and witnesses.';
 comment on column pgtrail.published_checkpoint.published_at is 'When it was recorded first.';
@@ -541,12 +488,8 @@ grant select on pgtrail.rollup to authenticated, service_role, pgtrail_auditor;
 comment on table pgtrail.rollup is
     'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is '
     'counted here once its seal has passed it, and live until then.';
-comment on column pgtrail.rollup.trail_name is 'The trail.';
-comment on column pgtrail.rollup.organisation_id is 'The tenant.';
 comment on column pgtrail.rollup.unit is 'hour or month. Every entry is in one of each.';
 comment on column pgtrail.rollup.starts_at is 'Beginning of the hour or month.';
-comment on column pgtrail.rollup.bucket is 'Value of the bucket of the trail.';
-comment on column pgtrail.rollup.entries is 'How many.';
 comment on column pgtrail.rollup.last_at is 'Time of the newest event among them.';
 
 create table pgtrail.retention_policy (
@@ -565,13 +508,10 @@ grant select on pgtrail.retention_policy to pgtrail_auditor;
 comment on table pgtrail.retention_policy is
     'How long entries are kept, by trail and organisation. A policy of an organisation takes the place of that of '
     'the trail; without any, entries are kept for ever.';
-comment on column pgtrail.retention_policy.policy_id is 'The policy.';
-comment on column pgtrail.retention_policy.trail_name is 'The trail.';
 comment on column pgtrail.retention_policy.organisation_id is 'The tenant; null for all that have none of their own.';
 comment on column pgtrail.retention_policy.keep is
     'How long, counted from the event or from when the database learned of it, whichever is later. Null: for ever.';
 comment on column pgtrail.retention_policy.legal_basis is 'Why: the law, the contract or the decision.';
-comment on column pgtrail.retention_policy.set_at is 'When it was set.';
 comment on column pgtrail.retention_policy.set_by is 'Who set it: the role that had logged in.';
 
 create table pgtrail.retention_setting (
@@ -591,7 +531,6 @@ create table pgtrail.retention_setting (
 revoke all on pgtrail.retention_setting from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.retention_setting to pgtrail_auditor;
 comment on table pgtrail.retention_setting is 'Limits of retention, and the database that may apply it.';
-comment on column pgtrail.retention_setting.only_row is 'True.';
 comment on column pgtrail.retention_setting.keep_at_least is 'No policy is shorter, and nothing younger is removed.';
 comment on column pgtrail.retention_setting.max_partitions is 'How many partitions a run drops at most.';
 comment on column pgtrail.retention_setting.max_batches is 'How many batches of entries a run deletes at most.';
@@ -626,17 +565,12 @@ create index legal_hold_trail_name_idx on pgtrail.legal_hold (trail_name);
 revoke all on pgtrail.legal_hold from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.legal_hold to pgtrail_auditor;
 comment on table pgtrail.legal_hold is 'What may not be removed or erased, whatever the policies say.';
-comment on column pgtrail.legal_hold.hold_id is 'The hold.';
 comment on column pgtrail.legal_hold.organisation_id is 'The tenant; null for all.';
 comment on column pgtrail.legal_hold.trail_name is 'The trail; null for all.';
 comment on column pgtrail.legal_hold.from_at is 'Events from then on; null for all before to_at.';
 comment on column pgtrail.legal_hold.to_at is 'Events before then; null for all from from_at on.';
-comment on column pgtrail.legal_hold.reason is 'Why.';
-comment on column pgtrail.legal_hold.placed_at is 'When it was placed.';
 comment on column pgtrail.legal_hold.placed_by is 'Who placed it: the role that had logged in.';
 comment on column pgtrail.legal_hold.released_at is 'When it ended; null while it holds.';
-comment on column pgtrail.legal_hold.released_by is 'Who released it.';
-comment on column pgtrail.legal_hold.release_reason is 'Why it ended.';
 
 create table pgtrail.purge_run (
     run_id      uuid primary key default pgtrail.uuid7(),
@@ -650,10 +584,7 @@ create table pgtrail.purge_run (
 revoke all on pgtrail.purge_run from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.purge_run to pgtrail_auditor;
 comment on table pgtrail.purge_run is 'Runs of apply_retention, also those that removed nothing.';
-comment on column pgtrail.purge_run.run_id is 'The run.';
 comment on column pgtrail.purge_run.as_of is 'The time for which it was asked what is due.';
-comment on column pgtrail.purge_run.started_at is 'When it began.';
-comment on column pgtrail.purge_run.finished_at is 'When it ended.';
 comment on column pgtrail.purge_run.entries is 'How many entries it removed.';
 comment on column pgtrail.purge_run.failures is 'How many parts of it failed or had to wait for the next run.';
 comment on column pgtrail.purge_run.results is
@@ -677,7 +608,6 @@ revoke all on pgtrail.archive from public, anon, authenticated, service_role, pg
 grant select on pgtrail.archive to pgtrail_auditor;
 comment on table pgtrail.archive is
     'Months of trails that were written to a file and verified there. It stays when the month is dropped.';
-comment on column pgtrail.archive.trail_name is 'The trail.';
 comment on column pgtrail.archive.month is 'First day of the month (UTC) of the events.';
 comment on column pgtrail.archive.entries is 'How many entries of it the database had.';
 comment on column pgtrail.archive.tree_size is 'Size of the tree against which the file was verified.';
@@ -701,7 +631,6 @@ create table pgtrail.tracked_table (
 );
 comment on table pgtrail.tracked_table is
     'Tables whose changes are captured into audit_log. Written by pgtrail.track().';
-comment on column pgtrail.tracked_table.relation is 'The table.';
 comment on column pgtrail.tracked_table.entity_type is
     'entity_type of its entries: schema.table, as it was called when it was first tracked.';
 comment on column pgtrail.tracked_table.organisation_column is
@@ -759,9 +688,7 @@ revoke all on pgtrail.alert from public, anon, authenticated, service_role, pgtr
 grant select on pgtrail.alert to service_role, pgtrail_auditor;
 comment on table pgtrail.alert is 'What operations must look at. One open alert a kind and organisation.';
 comment on column pgtrail.alert.alert_id is 'The alert; pg_notify(pgtrail_alert) carries it.';
-comment on column pgtrail.alert.severity is 'warning or critical.';
 comment on column pgtrail.alert.kind is 'What it is about, such as a check of health().';
-comment on column pgtrail.alert.organisation_id is 'The tenant, where it concerns one.';
 comment on column pgtrail.alert.payload is 'Details, without personal data.';
 comment on column pgtrail.alert.raised_at is 'When it was raised first.';
 comment on column pgtrail.alert.resolved_at is 'When it was over; null while it is not.';

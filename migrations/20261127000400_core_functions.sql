@@ -6,8 +6,7 @@ set role pgtrail_owner;
 -- hashed as the text and the salt that lead to the hash. Nothing else of the row is there, so nothing is unproved.
 create or replace function pgtrail._archive_row_expression(trail_name text, version smallint)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -82,8 +81,7 @@ comment on function pgtrail._archive_row_expression(text, smallint) is
 -- What was erased after it was archived is still in the file, which then is not the archive of the month any more.
 create or replace function pgtrail._is_archived(trail_name text, month date)
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -112,8 +110,7 @@ comment on function pgtrail._is_archived(text, date) is
 
 create or replace function pgtrail._require_month(month date)
     returns void
-    language plpgsql
-    immutable
+    language plpgsql immutable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -132,8 +129,7 @@ comment on function pgtrail._require_month(date) is
 
 create or replace function pgtrail._sealed_entry_count(trail_name text, month date)
     returns bigint
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -152,9 +148,7 @@ comment on function pgtrail._sealed_entry_count(text, date) is
 
 create or replace function pgtrail.archivable_months()
     returns table (trail_name text, month date, entries bigint)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -187,9 +181,7 @@ comment on function pgtrail.archivable_months() is
 
 create or replace function pgtrail.archive_digest(trail regclass, month date)
     returns bytea
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -222,20 +214,11 @@ create or replace function pgtrail.archive_entries(
     max_entries int default 10000
 )
     returns table (leaf_index bigint, entry bytea, entry_row jsonb)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
-    set bytea_output = 'hex'
-    set jit = off
-    set enable_sort = off
-    set enable_bitmapscan = off
-    set enable_seqscan = off
-    set enable_nestloop = off
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
+    set bytea_output = 'hex' set jit = off set enable_sort = off set enable_bitmapscan = off
+    set enable_seqscan = off set enable_nestloop = off
 as $$
 declare
     v_trail text := pgtrail.trail_name(archive_entries.trail);
@@ -333,9 +316,7 @@ comment on function pgtrail.archive_entries(regclass, date, bigint, int) is
 
 create or replace function pgtrail.archive_header(trail regclass, month date)
     returns table (origin text, time_column name, columns jsonb)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -367,9 +348,7 @@ comment on function pgtrail.archive_header(regclass, date) is
 
 create or replace function pgtrail.has_erasures_since(trail regclass, month date, since timestamptz)
     returns boolean
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -404,9 +383,7 @@ create or replace function pgtrail.record_archive(
     location  text
 )
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -465,9 +442,7 @@ comment on function pgtrail.record_archive(regclass, date, bigint, bigint, bytea
 
 create or replace function pgtrail.sealed_entries(month date)
     returns table (trail_name text, entries bigint)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -492,8 +467,7 @@ comment on function pgtrail.sealed_entries(date) is
 
 create or replace function pgtrail._attach_capture(tracked pgtrail.tracked_table)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -535,8 +509,7 @@ comment on function pgtrail._attach_capture(pgtrail.tracked_table) is
 -- Static SQL, planned once a session.
 create or replace function pgtrail._capture_body(tracked pgtrail.tracked_table)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -725,8 +698,7 @@ comment on function pgtrail._capture_body(pgtrail.tracked_table) is
 -- each place it is used in.
 create or replace function pgtrail._capture_query(tracked pgtrail.tracked_table, operation text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -810,8 +782,7 @@ comment on function pgtrail._capture_query(pgtrail.tracked_table, text) is
 
 create or replace function pgtrail._capture_shape(relation regclass)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -858,8 +829,7 @@ create or replace function pgtrail._change_context(
     out request_id text,
     out trace_id text
 )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -937,8 +907,7 @@ comment on function pgtrail._change_context() is
 -- since each || copies what there is so far.
 create or replace function pgtrail._changes_expression(tracked pgtrail.tracked_table, operation text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1023,8 +992,7 @@ comment on function pgtrail._changes_expression(pgtrail.tracked_table, text) is
 
 create or replace function pgtrail._current_capture_query(entity_type text, operation text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1042,9 +1010,7 @@ comment on function pgtrail._current_capture_query(text, text) is
 -- Definer: the trigger function belongs to pgtrail_owner.
 create or replace function pgtrail._drop_capture(entity_type text)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1062,9 +1028,7 @@ comment on function pgtrail._drop_capture(text) is
 
 create or replace function pgtrail._entity_id(key text)
     returns text
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1085,8 +1049,7 @@ comment on function pgtrail._entity_id(text) is
 
 create or replace function pgtrail._keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1122,8 +1085,7 @@ comment on function pgtrail._keep_failed_writes(text, jsonb, text, text) is
 -- The generic path knows rows as JSON only: a key must be the same text either way. Where ::text is, it costs less.
 create or replace function pgtrail._key_expression(relation regclass, version text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1159,9 +1121,7 @@ comment on function pgtrail._key_expression(regclass, text) is
 -- Definer: the trigger function must belong to pgtrail_owner, whoever owns the table.
 create or replace function pgtrail._make_capture(tracked pgtrail.tracked_table)
     returns text
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1213,8 +1173,7 @@ comment on function pgtrail._make_capture(pgtrail.tracked_table) is
 
 create or replace function pgtrail._organisation_expression(tracked pgtrail.tracked_table, version text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1238,8 +1197,7 @@ comment on function pgtrail._organisation_expression(pgtrail.tracked_table, text
 
 create or replace function pgtrail._shortened_changes(changes jsonb)
     returns jsonb
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1267,10 +1225,7 @@ comment on function pgtrail._shortened_changes(jsonb) is
 
 create or replace function pgtrail._shortened_value(value text)
     returns jsonb
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1288,8 +1243,7 @@ comment on function pgtrail._shortened_value(text) is
 
 create or replace function pgtrail._value_expression(type oid, value text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1322,9 +1276,7 @@ comment on function pgtrail._value_expression(oid, text) is
 
 create or replace function pgtrail.refresh_tracking()
     returns int
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -1354,9 +1306,7 @@ comment on function pgtrail.refresh_tracking() is
 
 create or replace function pgtrail.replay_failed_writes(max_entries int default 1000)
     returns int
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1412,15 +1362,10 @@ comment on function pgtrail.replay_failed_writes(int) is
 -- The settings are those under which changes are captured: see pgtrail._make_capture().
 create or replace function pgtrail.row_at(target regclass, key text, at timestamptz)
     returns jsonb
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set timezone = 'UTC'
-    set datestyle = 'ISO, YMD'
-    set intervalstyle = 'postgres'
-    set bytea_output = 'hex'
-    set extra_float_digits = 1
+    set jit = off set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres'
+    set bytea_output = 'hex' set extra_float_digits = 1
 as $$
 declare
     v_entity_type text;
@@ -1490,8 +1435,7 @@ comment on function pgtrail.row_at(regclass, text, timestamptz) is
 
 create or replace function pgtrail.set_context(context jsonb)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1515,9 +1459,7 @@ comment on function pgtrail.set_context(jsonb) is
 -- Definer: whoever may alter a table need not be able to make functions of pgtrail_owner.
 create or replace function pgtrail.tg__refresh_tracking()
     returns event_trigger
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1558,11 +1500,9 @@ create or replace function pgtrail.track(
     level               text default null
 )
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set client_min_messages = warning
+    set jit = off set client_min_messages = warning
 as $$
 declare
     v_class pg_catalog.pg_class;
@@ -1651,8 +1591,7 @@ comment on function pgtrail.track(regclass, name, name[], name[], text, text) is
 -- Invoker: only who owns a table may take its triggers away.
 create or replace function pgtrail.untrack(target regclass)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set client_min_messages = warning
 as $$
@@ -1685,8 +1624,7 @@ comment on function pgtrail.untrack(regclass) is
 -- Invoker: the event trigger belongs to who created it.
 create or replace function pgtrail.unwatch_tracked_tables()
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set client_min_messages = warning
 as $$
@@ -1703,8 +1641,7 @@ comment on function pgtrail.unwatch_tracked_tables() is
 -- Invoker: an event trigger belongs to who creates it, and Postgres lets a superuser do so only.
 create or replace function pgtrail.watch_tracked_tables()
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set client_min_messages = warning
 as $$
@@ -1730,9 +1667,7 @@ comment on function pgtrail.watch_tracked_tables() is
 
 create or replace function pgtrail._batch_end(batch pgtrail.batch)
     returns pgtrail.log_position
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1749,9 +1684,7 @@ comment on function pgtrail._batch_end(pgtrail.batch) is
 
 create or replace function pgtrail._batch_start(batch pgtrail.batch)
     returns pgtrail.log_position
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1768,8 +1701,7 @@ comment on function pgtrail._batch_start(pgtrail.batch) is
 
 create or replace function pgtrail._commitment_expression(salt text, value text)
     returns text
-    language plpgsql
-    immutable
+    language plpgsql immutable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1786,8 +1718,7 @@ comment on function pgtrail._commitment_expression(text, text) is
 
 create or replace function pgtrail._derived_salt_expression(row_salt text, column_name name)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set bytea_output = 'hex'
 as $$
@@ -1824,17 +1755,10 @@ create or replace function pgtrail._encoded_entries(
         at              timestamptz,
         bucket          text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
-    set bytea_output = 'hex'
-    set jit = off
-    set enable_sort = off
-    set enable_bitmapscan = off
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
+    set bytea_output = 'hex' set jit = off set enable_sort = off set enable_bitmapscan = off
     set enable_seqscan = off
 as $$
 declare
@@ -1908,8 +1832,7 @@ create or replace function pgtrail._entries_query(
     last_id    uuid default pgtrail._greatest_id()
 )
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1976,13 +1899,9 @@ comment on function pgtrail._entries_query(
 
 create or replace function pgtrail._entry_bytes(trail_name text, entry_id uuid, version smallint)
     returns bytea
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
     set bytea_output = 'hex'
 as $$
 declare
@@ -2012,8 +1931,7 @@ comment on function pgtrail._entry_bytes(text, uuid, smallint) is
 -- expression belongs to the snapshot it is made in: the next one may see the trail's first erasure.
 create or replace function pgtrail._entry_expression(trail_name text, version smallint)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2071,9 +1989,7 @@ comment on function pgtrail._entry_expression(text, smallint) is
 
 create or replace function pgtrail._era_end()
     returns pgtrail.log_position
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2087,8 +2003,7 @@ comment on function pgtrail._era_end() is 'Returns the position behind every ent
 -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
 create or replace function pgtrail._erasable_expression(trail_name text, column_name name, was_erased boolean)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2120,9 +2035,7 @@ comment on function pgtrail._erasable_expression(text, name, boolean) is
 
 create or replace function pgtrail._head_position(head pgtrail.log)
     returns pgtrail.log_position
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2139,8 +2052,7 @@ comment on function pgtrail._head_position(pgtrail.log) is
 
 create or replace function pgtrail._kept_salt_expression(trail_name text, column_name name)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2170,13 +2082,9 @@ create or replace function pgtrail._occupied_range(
     out first_id uuid,
     out last_id  uuid
 )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set enable_sort = off
-    set enable_bitmapscan = off
-    set enable_seqscan = off
+    set jit = off set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off
 as $$
 declare
     v_trail_name text;
@@ -2215,9 +2123,7 @@ comment on function pgtrail._occupied_range(
 
 create or replace function pgtrail._position_before(tx_id xid8)
     returns pgtrail.log_position
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2231,8 +2137,7 @@ comment on function pgtrail._position_before(xid8) is
 
 create or replace function pgtrail._sealed_version(first_leaf bigint, trail_name text)
     returns smallint
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2254,12 +2159,9 @@ comment on function pgtrail._sealed_version(bigint, text) is
 -- The cheapest question to plan, and to answer: most trails have nothing there most of the time.
 create or replace function pgtrail._trails_between(from_tx_id xid8, to_tx_id xid8)
     returns text[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set enable_seqscan = off
-    set enable_bitmapscan = off
+    set jit = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
     v_trail record;
@@ -2285,8 +2187,7 @@ comment on function pgtrail._trails_between(xid8, xid8) is
 
 create or replace function pgtrail._unsealed_condition(trail_name text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2322,9 +2223,7 @@ comment on function pgtrail._unsealed_condition(text) is
 -- The door for erasure. It belongs to pgtrail_purger, whom the guards let through; nobody else may call it.
 create or replace function pgtrail._erase_columns(relation regclass, entry_id uuid, columns name[])
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2355,14 +2254,9 @@ comment on function pgtrail._erase_columns(regclass, uuid, name[]) is
 -- The settings are those with which entries are encoded: a commitment is over the same text.
 create or replace function pgtrail.erase(trail regclass, id uuid, columns name[], reason text)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
     set bytea_output = 'hex'
 as $$
 declare
@@ -2469,8 +2363,7 @@ comment on function pgtrail.erase(regclass, uuid, name[], text) is
 
 create or replace function pgtrail._alert_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2494,8 +2387,7 @@ comment on function pgtrail._alert_health() is
 
 create or replace function pgtrail._failed_write_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2516,8 +2408,7 @@ comment on function pgtrail._failed_write_health() is
 
 create or replace function pgtrail._grant_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2538,8 +2429,7 @@ comment on function pgtrail._grant_health() is
 
 create or replace function pgtrail._guard_findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2575,8 +2465,7 @@ comment on function pgtrail._guard_findings() is
 
 create or replace function pgtrail._guard_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2598,8 +2487,7 @@ comment on function pgtrail._guard_health() is
 
 create or replace function pgtrail._job_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2650,8 +2538,7 @@ comment on function pgtrail._job_health() is
 
 create or replace function pgtrail._maintenance_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2679,8 +2566,7 @@ comment on function pgtrail._maintenance_health() is
 
 create or replace function pgtrail._membership_findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2741,8 +2627,7 @@ comment on function pgtrail._membership_findings() is
 
 create or replace function pgtrail._partition_findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -2775,8 +2660,7 @@ comment on function pgtrail._partition_findings() is
 
 create or replace function pgtrail._partition_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2804,8 +2688,7 @@ comment on function pgtrail._partition_health() is
 
 create or replace function pgtrail._privilege_findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2844,8 +2727,7 @@ comment on function pgtrail._privilege_findings() is
 
 create or replace function pgtrail._published_checkpoint_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2887,8 +2769,7 @@ comment on function pgtrail._published_checkpoint_health() is
 -- Three days late: what became due yesterday may wait for somebody who used the partition.
 create or replace function pgtrail._retention_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -2929,8 +2810,7 @@ comment on function pgtrail._retention_health() is
 
 create or replace function pgtrail._role_findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2957,8 +2837,7 @@ comment on function pgtrail._role_findings() is
 
 create or replace function pgtrail._row_security_findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -2986,8 +2865,7 @@ comment on function pgtrail._row_security_findings() is
 
 create or replace function pgtrail._row_security_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -3008,8 +2886,7 @@ comment on function pgtrail._row_security_health() is
 
 create or replace function pgtrail._seal_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -3037,8 +2914,7 @@ comment on function pgtrail._seal_health() is
 
 create or replace function pgtrail._seal_lag_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -3082,8 +2958,7 @@ create or replace function pgtrail._set_alert(
     organisation uuid default null
 )
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3125,8 +3000,7 @@ comment on function pgtrail._set_alert(text, text, jsonb, uuid) is
 
 create or replace function pgtrail._tracking_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -3180,8 +3054,7 @@ comment on function pgtrail._tracking_health() is
 
 create or replace function pgtrail._trail_tables()
     returns table (trail regclass, relation regclass, name text, is_partition boolean)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3203,8 +3076,7 @@ comment on function pgtrail._trail_tables() is
 
 create or replace function pgtrail._unsealable_entry_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -3225,8 +3097,7 @@ comment on function pgtrail._unsealable_entry_health() is
 
 create or replace function pgtrail._verification_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -3257,8 +3128,7 @@ comment on function pgtrail._verification_health() is
 -- What pgtrail doctor shows besides the schema.
 create or replace function pgtrail.findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3287,8 +3157,7 @@ comment on function pgtrail.findings() is
 -- A check is a function of this room that returns a row of this shape; pgtrail.maintain() makes alerts of them.
 create or replace function pgtrail.health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3340,8 +3209,7 @@ create or replace function pgtrail.open_alerts()
         payload         jsonb,
         raised_at       timestamptz
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3362,9 +3230,7 @@ comment on function pgtrail.open_alerts() is
 -- After a transaction a custom setting reads as '', not as null; both mean "nobody".
 create or replace function pgtrail.jwt_subject()
     returns text
-    language plpgsql
-    stable
-    parallel safe
+    language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3386,9 +3252,7 @@ comment on function pgtrail.jwt_subject() is
 -- Roles, not claims, decide who is trusted; pg_has_role is how Postgres matches "to <role>" in a policy.
 create or replace function pgtrail.may_read(organisation_id uuid)
     returns boolean
-    language plpgsql
-    stable
-    parallel safe
+    language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3407,10 +3271,7 @@ comment on function pgtrail.may_read(uuid) is
 -- Definer: callers may not read pgtrail.membership. It answers only about the caller.
 create or replace function pgtrail.readable_organisations()
     returns uuid[]
-    language plpgsql
-    stable
-    parallel safe
-    security definer
+    language plpgsql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3432,8 +3293,7 @@ comment on function pgtrail.readable_organisations() is
 
 create or replace function pgtrail.require_reader(organisation_id uuid)
     returns void
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3453,9 +3313,7 @@ comment on function pgtrail.require_reader(uuid) is
 
 create or replace function pgtrail.set_reader_roles(roles text[])
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3480,9 +3338,7 @@ comment on function pgtrail.set_reader_roles(text[]) is
 
 create or replace function pgtrail.maintain(as_of timestamptz default now())
     returns jsonb
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3545,8 +3401,7 @@ comment on function pgtrail.maintain(timestamptz) is
 -- Invoker: pg_cron runs a job as the role that scheduled it, which must be able to log in.
 create or replace function pgtrail.schedule_jobs()
     returns table (job text, scheduler text, schedule text)
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3594,10 +3449,7 @@ comment on function pgtrail.schedule_jobs() is
 
 create or replace function pgtrail.decode_cursor(cursor text, context text)
     returns uuid
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3628,10 +3480,7 @@ comment on function pgtrail.decode_cursor(text, text) is
 -- The digest is no secret and needs none: every page checks again what its caller may read.
 create or replace function pgtrail.encode_cursor(id uuid, context text)
     returns text
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3668,14 +3517,9 @@ create or replace function pgtrail.page(
     cursor              text
 )
     returns table (id uuid, next_page text)
-    language plpgsql
-    stable
-    rows 50
+    language plpgsql stable rows 50
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set random_page_cost = 0
-    set seq_page_cost = 0
-    set cpu_operator_cost = 0
+    set jit = off set random_page_cost = 0 set seq_page_cost = 0 set cpu_operator_cost = 0
 as $$
 declare
     v_context text;
@@ -3774,8 +3618,7 @@ create or replace function pgtrail._entry_leaf(
     out entry      bytea,
     out sealed     boolean
 )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -3849,8 +3692,7 @@ comment on function pgtrail._entry_leaf(text, uuid) is
 
 create or replace function pgtrail._require_tree_size(tree_size bigint, newest bigint)
     returns void
-    language plpgsql
-    immutable
+    language plpgsql immutable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3871,9 +3713,7 @@ comment on function pgtrail._require_tree_size(bigint, bigint) is
 
 create or replace function pgtrail.checkpoint(tree_size bigint default null)
     returns text
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3901,9 +3741,7 @@ comment on function pgtrail.checkpoint(bigint) is
 
 create or replace function pgtrail.consistency_proof(from_size bigint, to_size bigint default null)
     returns bytea[]
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3956,14 +3794,9 @@ create or replace function pgtrail.entry_columns(trail regclass, id uuid, versio
         value       text,
         salt        bytea
     )
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
     set bytea_output = 'hex'
 as $$
 declare
@@ -4011,9 +3844,7 @@ comment on function pgtrail.entry_columns(regclass, uuid, int) is
 
 create or replace function pgtrail.inclusion_proof(trail regclass, id uuid, tree_size bigint default null)
     returns table (leaf_index bigint, proof_tree_size bigint, hashes bytea[], entry bytea)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4056,9 +3887,7 @@ comment on function pgtrail.inclusion_proof(regclass, uuid, bigint) is
 
 create or replace function pgtrail.published_checkpoints()
     returns table (tree_size bigint, note text, published_at timestamptz)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -4079,9 +3908,7 @@ comment on function pgtrail.published_checkpoints() is
 
 create or replace function pgtrail.record_published_checkpoint(note text)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4139,9 +3966,7 @@ comment on function pgtrail.record_published_checkpoint(text) is
 
 create or replace function pgtrail.start_new_origin(reason text, origin text default null)
     returns text
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4186,9 +4011,7 @@ comment on function pgtrail.start_new_origin(text, text) is
 
 create or replace function pgtrail.tlog_proof(trail regclass, id uuid, signed_checkpoint text)
     returns text
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4233,9 +4056,7 @@ comment on function pgtrail.tlog_proof(regclass, uuid, text) is
 -- The door for removal. It belongs to pgtrail_purger, whom the guards let through; nobody else may call it.
 create or replace function pgtrail._delete_entries(relation regclass, entry_ids uuid[])
     returns bigint
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4263,8 +4084,7 @@ comment on function pgtrail._delete_entries(regclass, uuid[]) is
 
 create or replace function pgtrail._drop_due_partitions(partitions jsonb, dry_run boolean)
     returns pgtrail.purge_line[]
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -4312,8 +4132,7 @@ comment on function pgtrail._drop_due_partitions(jsonb, boolean) is
 
 create or replace function pgtrail._drop_partition(trail_name text, partition regclass, month timestamptz)
     returns bigint
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -4364,8 +4183,7 @@ comment on function pgtrail._drop_partition(text, regclass, timestamptz) is
 
 create or replace function pgtrail._dropped_lines(trail_name text, month timestamptz, organisations jsonb)
     returns pgtrail.purge_line[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -4397,8 +4215,7 @@ create or replace function pgtrail._due_entries_query(
     due_before      timestamptz
 )
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4440,8 +4257,7 @@ create or replace function pgtrail._due_months(trail_name text, as_of timestampt
         entries         bigint,
         last_at         timestamptz
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -4498,8 +4314,7 @@ create or replace function pgtrail._due_partitions(as_of timestamptz)
         month         timestamptz,
         organisations jsonb
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -4532,8 +4347,7 @@ comment on function pgtrail._due_partitions(timestamptz) is
 
 create or replace function pgtrail._is_held(trail_name text, organisation_id uuid, at timestamptz)
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -4561,8 +4375,7 @@ create or replace function pgtrail._is_partition_due(
     as_of      timestamptz
 )
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -4644,8 +4457,7 @@ comment on function pgtrail._is_partition_due(text, regclass, timestamptz, times
 
 create or replace function pgtrail._is_retention_enabled()
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -4666,8 +4478,7 @@ comment on function pgtrail._is_retention_enabled() is
 
 create or replace function pgtrail._overdue_month_count(as_of timestamptz)
     returns bigint
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -4705,11 +4516,9 @@ create or replace function pgtrail._purge_entries(
     max_entries     int
 )
     returns bigint
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_relation regclass;
@@ -4802,11 +4611,9 @@ create or replace function pgtrail._purge_organisations(
     out lines     pgtrail.purge_line[],
     out batches   int
 )
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_due record;
@@ -4861,8 +4668,7 @@ comment on function pgtrail._purge_organisations(
 
 create or replace function pgtrail._refused_purge(trail_name text, month timestamptz, sqlstate text)
     returns pgtrail.purge_line
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -4882,8 +4688,7 @@ comment on function pgtrail._refused_purge(text, timestamptz, text) is
 
 create or replace function pgtrail._retention_period(trail_name text, organisation_id uuid)
     returns interval
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -4905,12 +4710,9 @@ comment on function pgtrail._retention_period(text, uuid) is
 
 create or replace function pgtrail.apply_retention(as_of timestamptz default now(), dry_run boolean default false)
     returns table (trail_name text, organisation uuid, entries bigint, method text, reason text)
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_started timestamptz := clock_timestamp();
@@ -4995,9 +4797,7 @@ comment on function pgtrail.apply_retention(timestamptz, boolean) is
 
 create or replace function pgtrail.enable_retention()
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -5023,9 +4823,7 @@ create or replace function pgtrail.place_legal_hold(
     to_at           timestamptz default null
 )
     returns uuid
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5068,9 +4866,7 @@ comment on function pgtrail.place_legal_hold(uuid, text, regclass, timestamptz, 
 
 create or replace function pgtrail.release_legal_hold(hold_id uuid, reason text)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5112,9 +4908,7 @@ create or replace function pgtrail.set_retention(
     legal_basis     text default null
 )
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5151,9 +4945,7 @@ comment on function pgtrail.set_retention(regclass, interval, uuid, text) is
 
 create or replace function pgtrail.set_retention_floor(keep_at_least interval)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -5321,8 +5113,7 @@ comment on function pgtrail._begin_era(int) is
 
 create or replace function pgtrail._move_head(log_id int, to_position pgtrail.log_position)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -5490,9 +5281,7 @@ comment on function pgtrail._set_aside_entries(smallint, xid8, xid8) is
 
 create or replace function pgtrail.seal(max_entries int default 50000)
     returns bigint
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5577,8 +5366,7 @@ comment on function pgtrail._add_counts(pgtrail.rollup[]) is
 
 create or replace function pgtrail._counted_columns_expression(trail_name text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5649,11 +5437,9 @@ comment on function pgtrail._drop_failing_summaries(smallint, xid8, xid8) is
 
 create or replace function pgtrail._hour_counts(trail_name text, condition text)
     returns pgtrail.rollup[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set timezone = 'UTC'
+    set jit = off set timezone = 'UTC'
 as $$
 declare
     v_hours pgtrail.rollup[];
@@ -5692,9 +5478,7 @@ create or replace function pgtrail._uncounted_query(
     to_hour         timestamptz
 )
     returns text
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5754,9 +5538,7 @@ create or replace function pgtrail.recount(
     organisation_id uuid default null
 )
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -5806,8 +5588,7 @@ comment on function pgtrail.recount(regclass, timestamptz, timestamptz, uuid) is
 
 create or replace function pgtrail.set_summary(trail regclass, bucket text default null)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5840,13 +5621,9 @@ create or replace function pgtrail.summary(
     to_at           timestamptz default null
 )
     returns table (bucket text, entries bigint, last_at timestamptz)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
-    set enable_seqscan = off
-    set enable_bitmapscan = off
+    set timezone = 'UTC' set jit = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
     v_from timestamptz := coalesce(summary.from_at, '-infinity');
@@ -5928,12 +5705,9 @@ create or replace function pgtrail.verify_rollups(trail regclass default null)
         stored          bigint,
         counted         bigint
     )
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_only text := case when verify_rollups.trail is not null then pgtrail.trail_name(verify_rollups.trail) end;
@@ -6011,8 +5785,7 @@ create or replace function pgtrail._add_entry_format(
     digested   name[]
 )
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6049,8 +5822,7 @@ comment on function pgtrail._add_entry_format(text, regclass, name[], name[]) is
 
 create or replace function pgtrail._add_trail_constraints(relation regclass)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6081,8 +5853,7 @@ comment on function pgtrail._add_trail_constraints(regclass) is
 
 create or replace function pgtrail._add_trail_indexes(relation regclass, organisation_column name)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6150,8 +5921,7 @@ comment on function pgtrail._attach_guards(regclass) is
 
 create or replace function pgtrail._grant_trail(relation regclass)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6179,8 +5949,7 @@ comment on function pgtrail._grant_trail(regclass) is
 
 create or replace function pgtrail._is_owned(name text)
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6198,8 +5967,7 @@ comment on function pgtrail._is_owned(text) is
 
 create or replace function pgtrail._monthly_partitions(trail regclass)
     returns table (partition regclass, month timestamptz)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
@@ -6227,11 +5995,9 @@ create or replace function pgtrail._months_with_entries(
     to_at      timestamptz default null
 )
     returns setof timestamptz
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set enable_seqscan = off
+    set timezone = 'UTC' set enable_seqscan = off
 as $$
 declare
     v_relation regclass;
@@ -6263,8 +6029,7 @@ comment on function pgtrail._months_with_entries(text, timestamptz, timestamptz)
 
 create or replace function pgtrail._organisation_condition(trail_name text, organisation_id uuid)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6290,8 +6055,7 @@ comment on function pgtrail._organisation_condition(text, uuid) is
 -- Core alone has nowhere to write yet: what was done is then in the tables that it changed.
 create or replace function pgtrail._record_act(action text, organisation_id uuid, details jsonb)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6312,9 +6076,7 @@ comment on function pgtrail._record_act(text, uuid, jsonb) is
 
 create or replace function pgtrail._server_columns()
     returns name[]
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6328,8 +6090,7 @@ comment on function pgtrail._server_columns() is
 
 create or replace function pgtrail._set_trail_policies(relation regclass, organisation_column name)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6366,8 +6127,7 @@ comment on function pgtrail._set_trail_policies(regclass, name) is
 
 create or replace function pgtrail._time_column(relation regclass)
     returns name
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6394,8 +6154,7 @@ create or replace function pgtrail._trail_shape_defect(
     digested            name[]
 )
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6540,8 +6299,7 @@ comment on function pgtrail.create_trail(regclass, name, name[], name[]) is
 -- statement triggers, which is why the guard is put on each partition before it is attached.
 create or replace function pgtrail.ensure_partitions(trail regclass, from_at timestamptz, to_at timestamptz)
     returns int
-    language plpgsql
-    security definer
+    language plpgsql security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6638,8 +6396,7 @@ comment on function pgtrail.tg__refuse_change() is
 
 create or replace function pgtrail.trail_name(trail regclass)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6664,8 +6421,7 @@ comment on function pgtrail.trail_name(regclass) is
 
 create or replace function pgtrail.trails()
     returns table (trail_name text, relation regclass)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6683,8 +6439,7 @@ comment on function pgtrail.trails() is
 
 create or replace function pgtrail._inclusion_hashes(log_id int, leaf_index bigint, tree_size bigint)
     returns bytea[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6714,8 +6469,7 @@ comment on function pgtrail._inclusion_hashes(int, bigint, bigint) is
 
 create or replace function pgtrail._leaves(first_leaf bigint, entries int)
     returns table (leaf_index bigint, hash bytea)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -6734,10 +6488,7 @@ comment on function pgtrail._leaves(bigint, int) is
 
 create or replace function pgtrail._left_subtree_size(size bigint)
     returns bigint
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6793,8 +6544,7 @@ comment on function pgtrail._raise_tiles(int, bigint, bigint) is
 -- The binary decomposition of [from_leaf, to_leaf), from the right: each perfect subtree is a slice of one tile.
 create or replace function pgtrail._range_hash(log_id int, from_leaf bigint, to_leaf bigint)
     returns bytea
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6848,10 +6598,7 @@ comment on function pgtrail._range_hash(int, bigint, bigint) is
 -- queries alone and half of that of loops alone.
 create or replace function pgtrail._subtree_hash(hashes bytea)
     returns bytea
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6882,9 +6629,7 @@ comment on function pgtrail._subtree_hash(bytea) is
 
 create or replace function pgtrail.tiles(level int, tile_indexes bigint[])
     returns table (tile_index bigint, hashes bytea)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -6907,8 +6652,7 @@ comment on function pgtrail.tiles(int, bigint[]) is
 -- What does not match is paired by its place between matching neighbours, so that one edited entry is one defect.
 create or replace function pgtrail._batch_entry_defects(batch pgtrail.batch, damaged_tiles bigint[])
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7040,8 +6784,7 @@ comment on function pgtrail._batch_entry_defects(pgtrail.batch, bigint[]) is
 
 create or replace function pgtrail._batch_order_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7070,8 +6813,7 @@ comment on function pgtrail._batch_order_defects() is
 -- Of level 0 all are looked at that the batch has leaves in; of the levels above, those that became full with it.
 create or replace function pgtrail._damaged_tiles(batch pgtrail.batch, tree_size bigint)
     returns table (level int, tile_index bigint)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7110,8 +6852,7 @@ comment on function pgtrail._damaged_tiles(pgtrail.batch, bigint) is
 
 create or replace function pgtrail._exception_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -7154,8 +6895,7 @@ comment on function pgtrail._exception_defects() is
 -- Between the end of an era's batches and its position nothing was left when it was sealed.
 create or replace function pgtrail._gap_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7187,8 +6927,7 @@ comment on function pgtrail._gap_defects() is
 
 create or replace function pgtrail._head_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7257,8 +6996,7 @@ create or replace function pgtrail._matched_entries(batch pgtrail.batch)
         leaf_index  bigint,
         leaf_before bigint
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7303,8 +7041,7 @@ comment on function pgtrail._matched_entries(pgtrail.batch) is
 -- Before seal() has noticed a restore into another cluster, transaction ids there say nothing.
 create or replace function pgtrail._next_tx_id(head pgtrail.log)
     returns xid8
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7325,8 +7062,7 @@ comment on function pgtrail._next_tx_id(pgtrail.log) is
 
 create or replace function pgtrail._published_checkpoint_defects(checkpoints int)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7354,8 +7090,7 @@ comment on function pgtrail._published_checkpoint_defects(int) is
 
 create or replace function pgtrail._readable_trails(from_tx_id xid8, to_tx_id xid8)
     returns text[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7377,8 +7112,7 @@ comment on function pgtrail._readable_trails(xid8, xid8) is
 
 create or replace function pgtrail._registry_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -7411,8 +7145,7 @@ comment on function pgtrail._registry_defects() is
 
 create or replace function pgtrail._unreachable_entry_defects(every_era boolean)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7450,9 +7183,7 @@ comment on function pgtrail._unreachable_entry_defects(boolean) is
 
 create or replace function pgtrail.batch_at(leaf_index bigint)
     returns table (first_leaf bigint, next_leaf bigint)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7473,9 +7204,7 @@ comment on function pgtrail.batch_at(bigint) is
 
 create or replace function pgtrail.verify(trail regclass default null)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -7516,9 +7245,7 @@ comment on function pgtrail.verify(regclass) is
 -- A batch is compared as a set: leaf hashes of its tiles against the entries that lie between its positions.
 create or replace function pgtrail.verify_batch(first_leaf bigint)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7599,9 +7326,7 @@ comment on function pgtrail.verify_batch(bigint) is
 
 create or replace function pgtrail.verify_checkpoint(tree_size bigint, root bytea)
     returns boolean
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -7627,9 +7352,7 @@ comment on function pgtrail.verify_checkpoint(bigint, bytea) is
 
 create or replace function pgtrail.verify_head(checkpoints int default null)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$
@@ -7662,9 +7385,7 @@ comment on function pgtrail.verify_head(int) is
 -- Sealing each minute makes 1,440 batches a day, so a slice is bounded by time rather than by number.
 create or replace function pgtrail.verify_slice(batches int default 10000)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

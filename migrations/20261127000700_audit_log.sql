@@ -56,8 +56,6 @@ comment on column public.audit_log.changes is 'What changed, as {"column": {"old
 comment on column public.audit_log.details is 'Anything else worth keeping. Erasable.';
 comment on column public.audit_log.ip_address is 'Address of the client. Erasable.';
 comment on column public.audit_log.user_agent is 'User agent of the client. Erasable.';
-comment on column public.audit_log.request_id is 'Identifier of the request.';
-comment on column public.audit_log.trace_id is 'Identifier of the distributed trace.';
 comment on column public.audit_log.recorded_at is 'When the database learned of the event. Set by the database.';
 comment on column public.audit_log.era is 'Raised after a restore into another cluster. Set by the database.';
 comment on column public.audit_log.tx_id is 'Transaction that wrote the entry. Set by the database.';
@@ -96,14 +94,10 @@ create or replace function public.get_audit_log(
         recorded_at     timestamptz,
         next_page       text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     -- A generic plan that looks up each entry of the page by its id.
-    set plan_cache_mode = force_generic_plan
-    set enable_hashjoin = off
-    set enable_mergejoin = off
-    set jit = off
+    set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     return query
@@ -156,8 +150,7 @@ create or replace function public.get_audit_summary(
     p_to_date         timestamptz default null
 )
     returns table (bucket text, entries bigint)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -171,7 +164,8 @@ revoke all on function public.get_audit_summary(uuid, text, timestamptz, timesta
 grant execute on function public.get_audit_summary(uuid, text, timestamptz, timestamptz)
     to authenticated, service_role, pgtrail_auditor;
 comment on function public.get_audit_summary(uuid, text, timestamptz, timestamptz) is
-    'Counts an organisation''s entries of a trail by bucket: what pgtrail.set_summary() says of it, of audit_log the action.
+    'Counts an organisation''s entries of a trail by bucket: what pgtrail.set_summary() says of it, of '
+    'audit_log the action.
 Times are [from, to); null is open. The numbers are exact and cost the same however long the history is. Raises 22023 '
     '(organisation missing), 42501 (organisation the caller may not read), PT404 (no such trail).';
 
@@ -203,8 +197,7 @@ create or replace function public.get_entity_history(
         recorded_at     timestamptz,
         next_page       text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -232,9 +225,7 @@ For a row of a tracked table, p_entity_type is schema.table and p_entity_id its 
 -- Definer, so that service_role may prepare a backfill through PostgREST; bounded, because it is exposed.
 create or replace function public.prepare_audit_backfill(p_trail text, p_from timestamptz)
     returns int
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -287,8 +278,7 @@ create or replace function public.record_audit_event(
     p_id              uuid default null
 )
     returns uuid
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

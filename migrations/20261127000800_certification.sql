@@ -43,13 +43,8 @@ comment on column public.coordinator_acknowledgement_audit.id is
     'UUIDv7 of the time of the acknowledgement. The same id sent again is the same entry.';
 comment on column public.coordinator_acknowledgement_audit.acknowledged_at is
     'Time of the acknowledgement, taken from the id, to the millisecond.';
-comment on column public.coordinator_acknowledgement_audit.organisation_id is 'Tenant.';
 comment on column public.coordinator_acknowledgement_audit.coordinator_id is 'Who acknowledged.';
 comment on column public.coordinator_acknowledgement_audit.mentor_id is 'Whose certificate it is.';
-comment on column public.coordinator_acknowledgement_audit.notification_id is 'The notification that was acknowledged.';
-comment on column public.coordinator_acknowledgement_audit.certificate_type is 'Kind of the certificate.';
-comment on column public.coordinator_acknowledgement_audit.threshold_tier is
-    'advance_60, warning_30, urgent_7 or lapsed.';
 comment on column public.coordinator_acknowledgement_audit.note is 'What the coordinator wrote. Erasable.';
 comment on column public.coordinator_acknowledgement_audit.recorded_at is
     'When the database learned of the event. Set by the database.';
@@ -82,14 +77,10 @@ create or replace function public.get_coordinator_acknowledgement_audit(
         recorded_at      timestamptz,
         next_page        text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     -- A generic plan that looks up each entry of the page by its id.
-    set plan_cache_mode = force_generic_plan
-    set enable_hashjoin = off
-    set enable_mergejoin = off
-    set jit = off
+    set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     return query
@@ -139,8 +130,7 @@ create or replace function public.record_acknowledgement(
     p_id               uuid default null
 )
     returns uuid
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -50,10 +50,6 @@ comment on column public.hlf_sync_audit_log.id is
     'UUIDv7 of the time of the attempt. The same id sent again is the same entry.';
 comment on column public.hlf_sync_audit_log.attempted_at is
     'Time of the attempt, taken from the id, to the millisecond.';
-comment on column public.hlf_sync_audit_log.organisation_id is 'Tenant.';
-comment on column public.hlf_sync_audit_log.mentor_id is 'The mentor.';
-comment on column public.hlf_sync_audit_log.sync_direction is 'remove or restore.';
-comment on column public.hlf_sync_audit_log.outcome is 'success, retryable_failure or dead_letter.';
 comment on column public.hlf_sync_audit_log.portal_response_code is
     'HTTP status that the portal answered with; null when it did not answer.';
 comment on column public.hlf_sync_audit_log.retry_count is 'How many attempts of the same job came before this one.';
@@ -93,14 +89,10 @@ create or replace function public.get_hlf_sync_audit(
         recorded_at          timestamptz,
         next_page            text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     -- A generic plan that looks up each entry of the page by its id.
-    set plan_cache_mode = force_generic_plan
-    set enable_hashjoin = off
-    set enable_mergejoin = off
-    set jit = off
+    set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     return query
@@ -146,8 +138,7 @@ create or replace function public.get_hlf_sync_audit_summary(
     to_date   timestamptz default null
 )
     returns table (outcome public.sync_outcome, attempts bigint, last_attempt_at timestamptz)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -183,8 +174,7 @@ create or replace function public.record_hlf_sync_attempt(
     p_id                   uuid default null
 )
     returns uuid
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -4,10 +4,7 @@ set role pgtrail_owner;
 
 create or replace function pgtrail._is_array_of_uuids(badges jsonb)
     returns boolean
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -24,10 +21,7 @@ comment on function pgtrail._is_array_of_uuids(jsonb) is
 
 create or replace function pgtrail._is_awarded_by_outcomes(awarded uuid[], evaluated jsonb, outcomes jsonb)
     returns boolean
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -58,10 +52,7 @@ comment on function pgtrail._is_awarded_by_outcomes(uuid[], jsonb, jsonb) is
 
 create or replace function pgtrail._is_object_of_booleans(outcomes jsonb)
     returns boolean
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -100,14 +91,10 @@ create or replace function public.get_badge_evaluation_logs(
         recorded_at       timestamptz,
         next_page         text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     -- A generic plan that looks up each entry of the page by its id.
-    set plan_cache_mode = force_generic_plan
-    set enable_hashjoin = off
-    set enable_mergejoin = off
-    set jit = off
+    set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     return query
@@ -159,8 +146,7 @@ create or replace function public.record_badge_evaluation(
     p_id                uuid default null
 )
     returns uuid
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -259,7 +245,6 @@ comment on column public.badge_evaluation_logs.id is
     'UUIDv7 of the time of the run. The same id sent again is the same entry.';
 comment on column public.badge_evaluation_logs.triggered_at is
     'Time of the run, taken from the id, to the millisecond.';
-comment on column public.badge_evaluation_logs.org_id is 'Tenant.';
 comment on column public.badge_evaluation_logs.peer_mentor_id is 'Whose badges were evaluated.';
 comment on column public.badge_evaluation_logs.activity_id is
     'The activity that triggered the run; null for a reconciliation.';

@@ -14,7 +14,7 @@ domain pgtrail.outcomes as jsonb check (pg_column_size(value) <= 65536) check (p
 table public.badge_evaluation_logs partition by range (id)
     id                 uuid                not null default pgtrail.uuid7()  -- UUIDv7 of the time of the run. The same id sent again is the same entry.
     triggered_at       timestamptz         generated always as (pgtrail.uuid7_time(id))  -- Time of the run, taken from the id, to the millisecond.
-    org_id             uuid                not null  -- Tenant.
+    org_id             uuid                not null
     peer_mentor_id     uuid                not null  -- Whose badges were evaluated.
     activity_id        uuid                         -- The activity that triggered the run; null for a reconciliation.
     badges_evaluated   pgtrail.badges      not null default '[]'  -- JSON array of the badge definitions that were checked.

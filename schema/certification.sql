@@ -15,12 +15,12 @@ domain pgtrail.note as text check (char_length(value) <= 2000)  -- Free text: at
 table public.coordinator_acknowledgement_audit partition by range (id)
     id                uuid                      not null default pgtrail.uuid7()  -- UUIDv7 of the time of the acknowledgement. The same id sent again is the same entry.
     acknowledged_at   timestamptz               generated always as (pgtrail.uuid7_time(id))  -- Time of the acknowledgement, taken from the id, to the millisecond.
-    organisation_id   uuid                      not null  -- Tenant.
+    organisation_id   uuid                      not null
     coordinator_id    uuid                      not null  -- Who acknowledged.
     mentor_id         uuid                      not null  -- Whose certificate it is.
-    notification_id   uuid                          -- The notification that was acknowledged.
-    certificate_type  pgtrail.certificate_type  not null  -- Kind of the certificate.
-    threshold_tier    public.threshold_tier     not null  -- advance_60, warning_30, urgent_7 or lapsed.
+    notification_id   uuid
+    certificate_type  pgtrail.certificate_type  not null
+    threshold_tier    public.threshold_tier     not null
     note              pgtrail.note                  -- What the coordinator wrote. Erasable.
     recorded_at       timestamptz               not null default clock_timestamp()  -- When the database learned of the event. Set by the database.
     era               smallint                  not null default 0  -- Raised after a restore into another cluster. Set by the database.

@@ -16,10 +16,10 @@ domain pgtrail.http_status as int check (value >= 100 and value <= 599)  -- Stat
 table public.hlf_sync_audit_log partition by range (id)
     id                    uuid                   not null default pgtrail.uuid7()  -- UUIDv7 of the time of the attempt. The same id sent again is the same entry.
     attempted_at          timestamptz            generated always as (pgtrail.uuid7_time(id))  -- Time of the attempt, taken from the id, to the millisecond.
-    organisation_id       uuid                   not null  -- Tenant.
-    mentor_id             uuid                   not null  -- The mentor.
-    sync_direction        public.sync_direction  not null  -- remove or restore.
-    outcome               public.sync_outcome    not null  -- success, retryable_failure or dead_letter.
+    organisation_id       uuid                   not null
+    mentor_id             uuid                   not null
+    sync_direction        public.sync_direction  not null
+    outcome               public.sync_outcome    not null
     portal_response_code  pgtrail.http_status       -- HTTP status that the portal answered with; null when it did not answer.
     retry_count           int                    not null default 0  -- How many attempts of the same job came before this one.
     source                public.sync_source     not null  -- What started the attempt.

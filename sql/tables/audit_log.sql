@@ -52,8 +52,6 @@ comment on column public.audit_log.changes is 'What changed, as {"column": {"old
 comment on column public.audit_log.details is 'Anything else worth keeping. Erasable.';
 comment on column public.audit_log.ip_address is 'Address of the client. Erasable.';
 comment on column public.audit_log.user_agent is 'User agent of the client. Erasable.';
-comment on column public.audit_log.request_id is 'Identifier of the request.';
-comment on column public.audit_log.trace_id is 'Identifier of the distributed trace.';
 comment on column public.audit_log.recorded_at is 'When the database learned of the event. Set by the database.';
 comment on column public.audit_log.era is 'Raised after a restore into another cluster. Set by the database.';
 comment on column public.audit_log.tx_id is 'Transaction that wrote the entry. Set by the database.';

@@ -31,7 +31,6 @@ comment on column public.badge_evaluation_logs.id is
     'UUIDv7 of the time of the run. The same id sent again is the same entry.';
 comment on column public.badge_evaluation_logs.triggered_at is
     'Time of the run, taken from the id, to the millisecond.';
-comment on column public.badge_evaluation_logs.org_id is 'Tenant.';
 comment on column public.badge_evaluation_logs.peer_mentor_id is 'Whose badges were evaluated.';
 comment on column public.badge_evaluation_logs.activity_id is
     'The activity that triggered the run; null for a reconciliation.';

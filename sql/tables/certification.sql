@@ -27,13 +27,8 @@ comment on column public.coordinator_acknowledgement_audit.id is
     'UUIDv7 of the time of the acknowledgement. The same id sent again is the same entry.';
 comment on column public.coordinator_acknowledgement_audit.acknowledged_at is
     'Time of the acknowledgement, taken from the id, to the millisecond.';
-comment on column public.coordinator_acknowledgement_audit.organisation_id is 'Tenant.';
 comment on column public.coordinator_acknowledgement_audit.coordinator_id is 'Who acknowledged.';
 comment on column public.coordinator_acknowledgement_audit.mentor_id is 'Whose certificate it is.';
-comment on column public.coordinator_acknowledgement_audit.notification_id is 'The notification that was acknowledged.';
-comment on column public.coordinator_acknowledgement_audit.certificate_type is 'Kind of the certificate.';
-comment on column public.coordinator_acknowledgement_audit.threshold_tier is
-    'advance_60, warning_30, urgent_7 or lapsed.';
 comment on column public.coordinator_acknowledgement_audit.note is 'What the coordinator wrote. Erasable.';
 comment on column public.coordinator_acknowledgement_audit.recorded_at is
     'When the database learned of the event. Set by the database.';

@@ -33,10 +33,6 @@ comment on column public.hlf_sync_audit_log.id is
     'UUIDv7 of the time of the attempt. The same id sent again is the same entry.';
 comment on column public.hlf_sync_audit_log.attempted_at is
     'Time of the attempt, taken from the id, to the millisecond.';
-comment on column public.hlf_sync_audit_log.organisation_id is 'Tenant.';
-comment on column public.hlf_sync_audit_log.mentor_id is 'The mentor.';
-comment on column public.hlf_sync_audit_log.sync_direction is 'remove or restore.';
-comment on column public.hlf_sync_audit_log.outcome is 'success, retryable_failure or dead_letter.';
 comment on column public.hlf_sync_audit_log.portal_response_code is
     'HTTP status that the portal answered with; null when it did not answer.';
 comment on column public.hlf_sync_audit_log.retry_count is 'How many attempts of the same job came before this one.';

@@ -24,8 +24,8 @@ import type { AuditEntry, Counts, Failure, LogResult } from "./types.js";
  * spool, what is buffered is on disk as well, and what is evicted or late is only there.
  */
 export type State =
-  /** The caller of `log` waits for an answer, until its budget is over. */
-  | { readonly name: "waiting"; settle(result: LogResult): void; cancelBudget?: () => void }
+  /** The caller of `log` waits for an answer; its budget is over unless `cancel` is called. */
+  | { readonly name: "waiting"; settle(result: LogResult): void; cancel: (() => void) | undefined }
   /** In the buffer. The caller has its answer; `told` is whether the line about it was taken. */
   | { readonly name: "buffered"; failure: Failure; told: boolean }
   /** Read from disk, in order to be sent. */
@@ -75,12 +75,12 @@ export function createItems(parts: ItemsParts, counts: Counts) {
   /** Answers the caller, once the entry is on disk where it has to be, but within the budget. */
   function answer(
     item: Item,
-    { settle, cancelBudget }: Waiting,
+    { settle, cancel }: Waiting,
     result: Omit<LogResult, "id">,
     onDisk?: Promise<void>,
   ): void {
     waiting.delete(item);
-    cancelBudget?.();
+    cancel?.();
     const answered = () => settle({ ...result, id: item.entry.id });
     if (onDisk) void within(clock, budgetLeft(item), onDisk).then(answered);
     else answered();
@@ -136,7 +136,7 @@ export function createItems(parts: ItemsParts, counts: Counts) {
     },
     /** An event whose caller waits. */
     wait(entry: AuditEntry, settle: (result: LogResult) => void): Item {
-      const item = newItem(entry, { name: "waiting", settle });
+      const item = newItem(entry, { name: "waiting", settle, cancel: undefined });
       waiting.add(item);
       return item;
     },
@@ -146,7 +146,7 @@ export function createItems(parts: ItemsParts, counts: Counts) {
     limit(item: Item, overdue: () => void): void {
       const { state } = item;
       if (state.name !== "waiting") return;
-      state.cancelBudget = clock.after(budgetLeft(item), () => {
+      state.cancel = clock.after(budgetLeft(item), () => {
         overdue();
         keep(item, state, noAnswer(budgetMs));
       });

@@ -1,6 +1,6 @@
 import { asError } from "./as_error.js";
-import type { SpoolOptions, SpoolResult } from "./spool.js";
 import type { SpoolFiles } from "./spool_files.js";
+import type { SpoolOptions, SpoolResult } from "./spool_options.js";
 
 /** A line that is to be appended. */
 export interface Line {

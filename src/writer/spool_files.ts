@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { SpoolFileSystem, SpoolOptions } from "./spool.js";
+import type { SpoolFileSystem, SpoolOptions } from "./spool_options.js";
 import { extension, nameOf, type Owner } from "./spool_owner.js";
 
 /** How long a file of another host must have been left alone to be taken over. */

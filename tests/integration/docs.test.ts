@@ -366,7 +366,7 @@ describe("generated pages", () => {
           from ${eachRole}
           where has_function_privilege(role, function.oid, 'execute')
       ) as executable
-      where executable.roles is not null
+      where executable.roles is not null and function.proname !~ '^_'
       order by namespace.nspname desc, function.proname`);
 
     const relations = await rowsOf<RelationRow>(`
@@ -393,7 +393,8 @@ describe("generated pages", () => {
               order by con.conname
           ) as constraints
       from ${ourRelations}
-      order by namespace.nspname desc, relation.relname`);
+      where namespace.nspname = 'public'
+      order by relation.relname`);
 
     const domains = await rowsOf<{ name: string; base: string; comment: string | null }>(`
       select format_type(type.oid, null) as name,
@@ -411,8 +412,8 @@ describe("generated pages", () => {
       generated,
       "",
       "Functions and tables of `public` are the API that PostgREST exposes. Those of `pgtrail` are what policies,",
-      "defaults and these functions need: call them in SQL, never expose the schema. A name that begins with an",
-      "underscore is private and may change. What only the owner may call is described where it is needed:",
+      "defaults and these functions need: call them in SQL, never expose the schema. Its tables, and what is private and",
+      "may change, are in the [map of the database](../schema.sql). What only the owner may call is described where needed:",
       "`create_trail` in [Make a trail of your own](own-trail.md), `track` in [Capture](capture.md), `ensure_partitions`",
       "in [Operations](operations.md#partitions). See also [Privileges](privileges.md) and [Errors](errors.md).",
       "",
@@ -422,7 +423,7 @@ describe("generated pages", () => {
       "## Functions of pgtrail",
       "",
       ...section("pgtrail"),
-      "## Tables and views",
+      "## Tables",
       "",
       ...relations.map(relationSection),
       ...(domains.length > 0
@@ -530,7 +531,7 @@ describe("generated pages", () => {
       "",
       matrix("schema", schemas),
       "",
-      "## Tables and views",
+      "## Tables",
       "",
       matrix("table", relations),
       "",

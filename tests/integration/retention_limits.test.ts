@@ -180,6 +180,17 @@ test("entries of old events stay that were recorded and sealed today, alone in t
   expect(await hasPartition(month)).toBe(true);
 });
 
+test("entries of an organisation that keeps them for ever stay, whatever the policy of the trail", async () => {
+  const [forEver, other] = [randomUUID(), randomUUID()];
+  const month = dayOf(29, 15);
+  const ids = [await record(forEver, month), await record(other, month)];
+  await sealLongAgo();
+  await setRetention("30 days");
+  await setRetention(null, forEver);
+  await applyRetention();
+  expect(await left(ids)).toEqual(ids.slice(0, 1));
+});
+
 describe("a floor that is raised above a policy holds", () => {
   test.each(["the trail", "an organisation"])("for that of %s", async (whose) => {
     const organisation = randomUUID();
@@ -221,6 +232,15 @@ test("of an organisation's due entries of one month only those go that are seale
   expect(await verify(database.superuser)).toEqual([]);
 });
 
+/** Whether the last run took so long that it may have left partitions to the next one. */
+async function endedEarly(): Promise<boolean> {
+  const { rows } = await database.superuser.query(
+    `select finished_at - started_at > interval '500 ms' as early
+     from pgtrail.purge_run order by finished_at desc limit 1`,
+  );
+  return rows[0].early;
+}
+
 test("a run drops as many partitions as it may, the oldest first, and the next one the others", async () => {
   const organisation = randomUUID();
   // What others left behind.
@@ -232,12 +252,19 @@ test("a run drops as many partitions as it may, the oldest first, and the next o
   await sealLongAgo();
   await database.superuser.query("update pgtrail.retention_setting set max_partitions = 3");
 
-  const first = await applyRetention();
-  expect(first).toMatchObject(Array(3).fill({ organisation, entries: "1", method: "drop" }));
-  expect(await left(ids)).toEqual(ids.slice(3));
-  const second = await applyRetention();
-  expect(second).toMatchObject(Array(2).fill({ organisation, entries: "1", method: "drop" }));
-  expect(await left(ids)).toEqual([]);
+  // A run ends early when its drops have kept others waiting for half a second.
+  let dropped = 0;
+  while (dropped < months.length) {
+    const run = await applyRetention();
+    expect(run).toMatchObject(
+      Array(run.length).fill({ organisation, entries: "1", method: "drop" }),
+    );
+    const allowed = Math.min(3, months.length - dropped);
+    if (await endedEarly()) expect(run.length).toBeLessThanOrEqual(allowed);
+    else expect(run).toHaveLength(allowed);
+    dropped += run.length;
+    expect(await left(ids)).toEqual(ids.slice(dropped));
+  }
   expect(await applyRetention()).toEqual([]);
 });
 

@@ -307,6 +307,28 @@ describe("pgtrail worker", () => {
     expect(await running.stop()).toBe(0);
   });
 
+  test("does at once, on another connection, what one that was lost did not end", async () => {
+    const blocker = await database.superuser.connect();
+    const running = worker(["--seal-every", "3600"]);
+    try {
+      await blocker.query("begin; select from pgtrail.log for update");
+      await vi.waitUntil(async () => (await waiting()) === 1, { timeout: 20_000, interval: 50 });
+      await blocker.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      await blocker.query("commit");
+    } finally {
+      blocker.release();
+    }
+    await running.until(() => hasRun(running.runs(), "seal"));
+    expect(ofJob(running.runs(), "seal")).toEqual([
+      expect.objectContaining({ error: expect.objectContaining({ code: "57P01" }) }),
+      expect.objectContaining({ result: expect.any(Number) }),
+    ]);
+    expect(await running.stop()).toBe(0);
+  });
+
   test("survives a server that is stopped and started again", async () => {
     const running = await startWorker(["--seal-every", "1"]);
     await cluster.cluster.stop("immediate");

@@ -1,12 +1,12 @@
 -- The rules of CONVENTIONS.md that a catalog can answer. A failing assertion lists the offenders.
 begin;
-select plan(18);
+select plan(20);
 
 create temporary view our_functions as
 select function.*, function.oid::regprocedure::text as signature
 from pg_proc as function
 where function.pronamespace in ('pgtrail'::regnamespace, 'public'::regnamespace)
-    and pg_get_userbyid(function.proowner) = 'pgtrail_owner';
+    and pg_get_userbyid(function.proowner) in ('pgtrail_owner', 'pgtrail_purger');
 
 create temporary view our_relations as
 select relation.*, relation.oid::regclass::text as name
@@ -57,6 +57,27 @@ select is_empty(
 select is_empty(
     $$ select signature from our_functions where obj_description(oid, 'pg_proc') is null $$,
     'every function has a comment');
+
+select is_empty(
+    $$
+    select signature from our_functions
+    where prorettype = 'boolean'::regtype
+        and proname !~ '^_?(is|has|may)_'
+        -- An act of verification, whose answer is whether it succeeds.
+        and proname <> 'verify_checkpoint'
+    $$,
+    'a predicate begins with is_, has_ or may_');
+
+select is_empty(
+    $$
+    select signature from our_functions
+    where proname ~ '_(query|condition|expression|body)$' and prorettype <> 'text'::regtype
+        -- A comment that says so of a function whose name does not.
+        or proname !~ '_(query|condition|expression|body)$'
+            and prorettype = 'text'::regtype
+            and obj_description(oid, 'pg_proc') ~ '^Returns the (SQL expression|query|condition|SELECT)'
+    $$,
+    'what returns SQL text ends in _query, _condition, _expression or _body');
 
 select is_empty(
     $$

@@ -26,8 +26,7 @@ create or replace function public.get_entity_history(
         recorded_at     timestamptz,
         next_page       text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,9 +1,7 @@
 -- Definer, so that service_role may prepare a backfill through PostgREST; bounded, because it is exposed.
 create or replace function public.prepare_audit_backfill(p_trail text, p_from timestamptz)
     returns int
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -16,8 +16,7 @@ create or replace function public.record_audit_event(
     p_id              uuid default null
 )
     returns uuid
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

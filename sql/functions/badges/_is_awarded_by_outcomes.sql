@@ -1,9 +1,6 @@
 create or replace function pgtrail._is_awarded_by_outcomes(awarded uuid[], evaluated jsonb, outcomes jsonb)
     returns boolean
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare

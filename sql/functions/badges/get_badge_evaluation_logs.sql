@@ -21,14 +21,10 @@ create or replace function public.get_badge_evaluation_logs(
         recorded_at       timestamptz,
         next_page         text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     -- A generic plan that looks up each entry of the page by its id.
-    set plan_cache_mode = force_generic_plan
-    set enable_hashjoin = off
-    set enable_mergejoin = off
-    set jit = off
+    set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     return query

@@ -10,8 +10,7 @@ create or replace function public.record_acknowledgement(
     p_id               uuid default null
 )
     returns uuid
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

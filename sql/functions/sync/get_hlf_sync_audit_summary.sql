@@ -4,8 +4,7 @@ create or replace function public.get_hlf_sync_audit_summary(
     to_date   timestamptz default null
 )
     returns table (outcome public.sync_outcome, attempts bigint, last_attempt_at timestamptz)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -15,9 +15,7 @@ revoke all on pgtrail.alert from public, anon, authenticated, service_role, pgtr
 grant select on pgtrail.alert to service_role, pgtrail_auditor;
 comment on table pgtrail.alert is 'What operations must look at. One open alert a kind and organisation.';
 comment on column pgtrail.alert.alert_id is 'The alert; pg_notify(pgtrail_alert) carries it.';
-comment on column pgtrail.alert.severity is 'warning or critical.';
 comment on column pgtrail.alert.kind is 'What it is about, such as a check of health().';
-comment on column pgtrail.alert.organisation_id is 'The tenant, where it concerns one.';
 comment on column pgtrail.alert.payload is 'Details, without personal data.';
 comment on column pgtrail.alert.raised_at is 'When it was raised first.';
 comment on column pgtrail.alert.resolved_at is 'When it was over; null while it is not.';

@@ -16,7 +16,6 @@ revoke all on pgtrail.archive from public, anon, authenticated, service_role, pg
 grant select on pgtrail.archive to pgtrail_auditor;
 comment on table pgtrail.archive is
     'Months of trails that were written to a file and verified there. It stays when the month is dropped.';
-comment on column pgtrail.archive.trail_name is 'The trail.';
 comment on column pgtrail.archive.month is 'First day of the month (UTC) of the events.';
 comment on column pgtrail.archive.entries is 'How many entries of it the database had.';
 comment on column pgtrail.archive.tree_size is 'Size of the tree against which the file was verified.';

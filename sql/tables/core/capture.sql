@@ -14,7 +14,6 @@ create table pgtrail.tracked_table (
 );
 comment on table pgtrail.tracked_table is
     'Tables whose changes are captured into audit_log. Written by pgtrail.track().';
-comment on column pgtrail.tracked_table.relation is 'The table.';
 comment on column pgtrail.tracked_table.entity_type is
     'entity_type of its entries: schema.table, as it was called when it was first tracked.';
 comment on column pgtrail.tracked_table.organisation_column is

@@ -32,8 +32,6 @@ comment on column pgtrail.log.tree_size is 'Number of leaves.';
 comment on column pgtrail.log.root is 'Root hash of the tree (RFC 6962, section 2.1).';
 comment on column pgtrail.log.era is 'Raised after a restore into another cluster, where transaction ids start low.';
 comment on column pgtrail.log.tx_id is 'With era, trail_name and entry_id: every entry up to this position is sealed.';
-comment on column pgtrail.log.trail_name is 'See tx_id.';
-comment on column pgtrail.log.entry_id is 'See tx_id.';
 comment on column pgtrail.log.system_identifier is 'Cluster that the transaction ids of this era belong to.';
 comment on column pgtrail.log.sealed_at is 'When seal() last ran to its end.';
 comment on column pgtrail.log.verified_at is 'When verify_slice() last ran to its end.';
@@ -57,7 +55,6 @@ grant select on pgtrail.tile to pgtrail_auditor;
 comment on table pgtrail.tile is
     'Tiles of C2SP tlog-tiles: tile n of level l holds the hashes of the subtrees of 256^l leaves number 256 n to '
     '256 n + 255.';
-comment on column pgtrail.tile.log_id is 'The log.';
 comment on column pgtrail.tile.level is '0: hashes of leaves; l: hashes of full tiles of level l - 1.';
 comment on column pgtrail.tile.tile_index is 'Number of the tile in its level, from 0.';
 comment on column pgtrail.tile.hashes is
@@ -86,20 +83,15 @@ revoke all on pgtrail.batch from public, anon, authenticated, service_role, pgtr
 grant select on pgtrail.batch to pgtrail_auditor;
 comment on table pgtrail.batch is
     'Leaves that were sealed together: the entries behind the position from and up to the position to, in order.';
-comment on column pgtrail.batch.log_id is 'The log.';
 comment on column pgtrail.batch.first_leaf is 'Index of its first leaf.';
 comment on column pgtrail.batch.entries is 'Number of its leaves.';
 comment on column pgtrail.batch.root is 'Root hash of the tree that ends with it.';
 comment on column pgtrail.batch.era is 'Era of its entries.';
 comment on column pgtrail.batch.from_tx_id is 'Position of the last entry before it.';
-comment on column pgtrail.batch.from_trail_name is 'See from_tx_id.';
-comment on column pgtrail.batch.from_entry_id is 'See from_tx_id.';
 comment on column pgtrail.batch.to_tx_id is
     'Position of its last entry, or of the watermark when nothing was left behind that.';
 comment on column pgtrail.batch.to_trail_name is
     'See to_tx_id. Empty when the position is a watermark: no entry lies there.';
-comment on column pgtrail.batch.to_entry_id is 'See to_tx_id.';
-comment on column pgtrail.batch.sealed_at is 'When.';
 
 create table pgtrail.batch_content (
     log_id     int not null,
@@ -121,9 +113,6 @@ grant select on pgtrail.batch_content to pgtrail_auditor;
 comment on table pgtrail.batch_content is
     'How many entries of which partition a batch has, and how many of them a retention policy removed: what tells a '
     'purge from tampering.';
-comment on column pgtrail.batch_content.log_id is 'The log.';
-comment on column pgtrail.batch_content.first_leaf is 'The batch.';
-comment on column pgtrail.batch_content.trail_name is 'The trail.';
 comment on column pgtrail.batch_content.month is 'First day of the month (UTC) of the events.';
 comment on column pgtrail.batch_content.entries is 'Entries that were sealed.';
 comment on column pgtrail.batch_content.purged is 'Entries of them that were removed under a policy.';
@@ -144,7 +133,6 @@ grant select on pgtrail.entry_format to pgtrail_auditor;
 comment on table pgtrail.entry_format is
     'What the entry of a trail consists of, by version. A column that is added later makes a new version for later '
     'entries.';
-comment on column pgtrail.entry_format.trail_name is 'The trail.';
 comment on column pgtrail.entry_format.version is 'Number behind the trail''s name in the entry: <trail>/<version>.';
 comment on column pgtrail.entry_format.columns is 'Columns in the order in which the entry holds them.';
 comment on column pgtrail.entry_format.erasable is 'Those that enter as a salted commitment.';
@@ -165,11 +153,6 @@ grant select on pgtrail.late_entry to pgtrail_auditor;
 comment on table pgtrail.late_entry is
     'Entries that were sealed behind their position: written after a restore into another cluster and before it was '
     'noticed.';
-comment on column pgtrail.late_entry.log_id is 'The log.';
-comment on column pgtrail.late_entry.leaf_index is 'Their leaf.';
-comment on column pgtrail.late_entry.trail_name is 'The trail.';
-comment on column pgtrail.late_entry.entry_id is 'The entry.';
-comment on column pgtrail.late_entry.reason is 'Why.';
 
 create table pgtrail.unsealable_entry (
     trail_name text not null references pgtrail.trail (trail_name),
@@ -184,11 +167,7 @@ revoke all on pgtrail.unsealable_entry from public, anon, authenticated, service
 grant select on pgtrail.unsealable_entry to pgtrail_auditor;
 comment on table pgtrail.unsealable_entry is
     'Entries that cannot be encoded. They were set aside so that the rest could be sealed; health() reports them.';
-comment on column pgtrail.unsealable_entry.trail_name is 'The trail.';
-comment on column pgtrail.unsealable_entry.entry_id is 'The entry.';
 comment on column pgtrail.unsealable_entry.sqlstate is 'What the encoding raised.';
-comment on column pgtrail.unsealable_entry.reason is 'Its message.';
-comment on column pgtrail.unsealable_entry.found_at is 'When.';
 
 create table pgtrail.erasure (
     trail_name  text not null references pgtrail.trail (trail_name),
@@ -207,14 +186,9 @@ grant select on pgtrail.erasure to pgtrail_auditor;
 comment on table pgtrail.erasure is
     'What keeps the proof of an entry valid when a column of it was erased: for the erased column its commitment, '
     'for the other erasable columns their salts.';
-comment on column pgtrail.erasure.trail_name is 'The trail.';
-comment on column pgtrail.erasure.entry_id is 'The entry.';
-comment on column pgtrail.erasure.column_name is 'The column.';
 comment on column pgtrail.erasure.commitment is 'Of an erased column: sha256(salt || value), as the log has it.';
 comment on column pgtrail.erasure.salt is
     'Of a column that is still there: sha256(salt of the row || name of the column).';
-comment on column pgtrail.erasure.erased_at is 'When.';
-comment on column pgtrail.erasure.reason is 'Why.';
 
 create table pgtrail.origin (
     log_id     int not null references pgtrail.log (log_id),
@@ -229,11 +203,7 @@ revoke all on pgtrail.origin from public, anon, authenticated, service_role, pgt
 grant select on pgtrail.origin to pgtrail_auditor;
 comment on table pgtrail.origin is
     'Origins that the log has had. A new one begins when the old one''s checkpoints no longer fit.';
-comment on column pgtrail.origin.log_id is 'The log.';
 comment on column pgtrail.origin.from_size is 'Size of the tree when it began.';
-comment on column pgtrail.origin.origin is 'The origin.';
-comment on column pgtrail.origin.reason is 'Why it began.';
-comment on column pgtrail.origin.started_at is 'When.';
 
 create table pgtrail.published_checkpoint (
     log_id       int not null references pgtrail.log (log_id),
@@ -251,10 +221,7 @@ revoke all on pgtrail.published_checkpoint from public, anon, authenticated, ser
 grant select on pgtrail.published_checkpoint to pgtrail_auditor;
 comment on table pgtrail.published_checkpoint is
     'Checkpoints that were signed outside the database, with every signature that came in.';
-comment on column pgtrail.published_checkpoint.log_id is 'The log.';
 comment on column pgtrail.published_checkpoint.origin is 'The origin that signed it.';
-comment on column pgtrail.published_checkpoint.tree_size is 'Size of the tree.';
-comment on column pgtrail.published_checkpoint.root is 'Root hash.';
 comment on column pgtrail.published_checkpoint.note is
     'The C2SP signed note, with the signatures of log and witnesses.';
 comment on column pgtrail.published_checkpoint.published_at is 'When it was recorded first.';

@@ -14,13 +14,10 @@ grant select on pgtrail.retention_policy to pgtrail_auditor;
 comment on table pgtrail.retention_policy is
     'How long entries are kept, by trail and organisation. A policy of an organisation takes the place of that of '
     'the trail; without any, entries are kept for ever.';
-comment on column pgtrail.retention_policy.policy_id is 'The policy.';
-comment on column pgtrail.retention_policy.trail_name is 'The trail.';
 comment on column pgtrail.retention_policy.organisation_id is 'The tenant; null for all that have none of their own.';
 comment on column pgtrail.retention_policy.keep is
     'How long, counted from the event or from when the database learned of it, whichever is later. Null: for ever.';
 comment on column pgtrail.retention_policy.legal_basis is 'Why: the law, the contract or the decision.';
-comment on column pgtrail.retention_policy.set_at is 'When it was set.';
 comment on column pgtrail.retention_policy.set_by is 'Who set it: the role that had logged in.';
 
 create table pgtrail.retention_setting (
@@ -40,7 +37,6 @@ create table pgtrail.retention_setting (
 revoke all on pgtrail.retention_setting from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.retention_setting to pgtrail_auditor;
 comment on table pgtrail.retention_setting is 'Limits of retention, and the database that may apply it.';
-comment on column pgtrail.retention_setting.only_row is 'True.';
 comment on column pgtrail.retention_setting.keep_at_least is 'No policy is shorter, and nothing younger is removed.';
 comment on column pgtrail.retention_setting.max_partitions is 'How many partitions a run drops at most.';
 comment on column pgtrail.retention_setting.max_batches is 'How many batches of entries a run deletes at most.';
@@ -75,17 +71,12 @@ create index legal_hold_trail_name_idx on pgtrail.legal_hold (trail_name);
 revoke all on pgtrail.legal_hold from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.legal_hold to pgtrail_auditor;
 comment on table pgtrail.legal_hold is 'What may not be removed or erased, whatever the policies say.';
-comment on column pgtrail.legal_hold.hold_id is 'The hold.';
 comment on column pgtrail.legal_hold.organisation_id is 'The tenant; null for all.';
 comment on column pgtrail.legal_hold.trail_name is 'The trail; null for all.';
 comment on column pgtrail.legal_hold.from_at is 'Events from then on; null for all before to_at.';
 comment on column pgtrail.legal_hold.to_at is 'Events before then; null for all from from_at on.';
-comment on column pgtrail.legal_hold.reason is 'Why.';
-comment on column pgtrail.legal_hold.placed_at is 'When it was placed.';
 comment on column pgtrail.legal_hold.placed_by is 'Who placed it: the role that had logged in.';
 comment on column pgtrail.legal_hold.released_at is 'When it ended; null while it holds.';
-comment on column pgtrail.legal_hold.released_by is 'Who released it.';
-comment on column pgtrail.legal_hold.release_reason is 'Why it ended.';
 
 create table pgtrail.purge_run (
     run_id      uuid primary key default pgtrail.uuid7(),
@@ -99,10 +90,7 @@ create table pgtrail.purge_run (
 revoke all on pgtrail.purge_run from public, anon, authenticated, service_role, pgtrail_auditor;
 grant select on pgtrail.purge_run to pgtrail_auditor;
 comment on table pgtrail.purge_run is 'Runs of apply_retention, also those that removed nothing.';
-comment on column pgtrail.purge_run.run_id is 'The run.';
 comment on column pgtrail.purge_run.as_of is 'The time for which it was asked what is due.';
-comment on column pgtrail.purge_run.started_at is 'When it began.';
-comment on column pgtrail.purge_run.finished_at is 'When it ended.';
 comment on column pgtrail.purge_run.entries is 'How many entries it removed.';
 comment on column pgtrail.purge_run.failures is 'How many parts of it failed or had to wait for the next run.';
 comment on column pgtrail.purge_run.results is

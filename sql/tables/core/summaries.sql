@@ -23,10 +23,6 @@ grant select on pgtrail.rollup to authenticated, service_role, pgtrail_auditor;
 comment on table pgtrail.rollup is
     'Counts of entries by organisation, hour or month (UTC) of the event, and bucket. Kept by seal(): an entry is '
     'counted here once its seal has passed it, and live until then.';
-comment on column pgtrail.rollup.trail_name is 'The trail.';
-comment on column pgtrail.rollup.organisation_id is 'The tenant.';
 comment on column pgtrail.rollup.unit is 'hour or month. Every entry is in one of each.';
 comment on column pgtrail.rollup.starts_at is 'Beginning of the hour or month.';
-comment on column pgtrail.rollup.bucket is 'Value of the bucket of the trail.';
-comment on column pgtrail.rollup.entries is 'How many.';
 comment on column pgtrail.rollup.last_at is 'Time of the newest event among them.';

@@ -142,3 +142,12 @@ test("leaves what is on disk to the next process when the writer is closed", asy
   await flusher.flush(true);
   expect(database.calls).toEqual(["b"]);
 });
+
+test("sends nothing more from disk when the writer is closed meanwhile", async () => {
+  const { database, closing } = setUp(["a"]);
+  // The flush has begun to read by then.
+  await Promise.resolve();
+  closing.abort();
+  await settled();
+  expect(database.calls).toEqual([]);
+});

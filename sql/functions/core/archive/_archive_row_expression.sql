@@ -2,8 +2,7 @@
 -- hashed as the text and the salt that lead to the hash. Nothing else of the row is there, so nothing is unproved.
 create or replace function pgtrail._archive_row_expression(trail_name text, version smallint)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,7 @@
 -- What was erased after it was archived is still in the file, which then is not the archive of the month any more.
 create or replace function pgtrail._is_archived(trail_name text, month date)
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

@@ -1,7 +1,6 @@
 create or replace function pgtrail._require_month(month date)
     returns void
-    language plpgsql
-    immutable
+    language plpgsql immutable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

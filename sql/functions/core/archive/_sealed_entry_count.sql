@@ -1,7 +1,6 @@
 create or replace function pgtrail._sealed_entry_count(trail_name text, month date)
     returns bigint
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

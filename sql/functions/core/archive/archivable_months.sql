@@ -1,8 +1,6 @@
 create or replace function pgtrail.archivable_months()
     returns table (trail_name text, month date, entries bigint)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

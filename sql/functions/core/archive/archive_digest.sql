@@ -1,8 +1,6 @@
 create or replace function pgtrail.archive_digest(trail regclass, month date)
     returns bytea
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

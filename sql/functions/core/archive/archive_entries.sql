@@ -8,20 +8,11 @@ create or replace function pgtrail.archive_entries(
     max_entries int default 10000
 )
     returns table (leaf_index bigint, entry bytea, entry_row jsonb)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
-    set bytea_output = 'hex'
-    set jit = off
-    set enable_sort = off
-    set enable_bitmapscan = off
-    set enable_seqscan = off
-    set enable_nestloop = off
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
+    set bytea_output = 'hex' set jit = off set enable_sort = off set enable_bitmapscan = off
+    set enable_seqscan = off set enable_nestloop = off
 as $$
 declare
     v_trail text := pgtrail.trail_name(archive_entries.trail);

@@ -1,8 +1,6 @@
 create or replace function pgtrail.archive_header(trail regclass, month date)
     returns table (origin text, time_column name, columns jsonb)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

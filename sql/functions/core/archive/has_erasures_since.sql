@@ -1,8 +1,6 @@
 create or replace function pgtrail.has_erasures_since(trail regclass, month date, since timestamptz)
     returns boolean
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

@@ -7,9 +7,7 @@ create or replace function pgtrail.record_archive(
     location  text
 )
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.sealed_entries(month date)
     returns table (trail_name text, entries bigint)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

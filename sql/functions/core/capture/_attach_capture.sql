@@ -1,7 +1,6 @@
 create or replace function pgtrail._attach_capture(tracked pgtrail.tracked_table)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -4,8 +4,7 @@
 -- Static SQL, planned once a session.
 create or replace function pgtrail._capture_body(tracked pgtrail.tracked_table)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

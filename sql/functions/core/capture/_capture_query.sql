@@ -3,8 +3,7 @@
 -- each place it is used in.
 create or replace function pgtrail._capture_query(tracked pgtrail.tracked_table, operation text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

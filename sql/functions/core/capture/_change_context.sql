@@ -11,8 +11,7 @@ create or replace function pgtrail._change_context(
     out request_id text,
     out trace_id text
 )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -4,8 +4,7 @@
 -- since each || copies what there is so far.
 create or replace function pgtrail._changes_expression(tracked pgtrail.tracked_table, operation text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,7 +1,6 @@
 create or replace function pgtrail._current_capture_query(entity_type text, operation text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,9 +1,7 @@
 -- Definer: the trigger function belongs to pgtrail_owner.
 create or replace function pgtrail._drop_capture(entity_type text)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

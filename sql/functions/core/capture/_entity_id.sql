@@ -1,8 +1,6 @@
 create or replace function pgtrail._entity_id(key text)
     returns text
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

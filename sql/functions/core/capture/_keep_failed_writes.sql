@@ -1,7 +1,6 @@
 create or replace function pgtrail._keep_failed_writes(entity_type text, entries jsonb, sqlstate text, message text)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,7 @@
 -- The generic path knows rows as JSON only: a key must be the same text either way. Where ::text is, it costs less.
 create or replace function pgtrail._key_expression(relation regclass, version text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,9 +1,7 @@
 -- Definer: the trigger function must belong to pgtrail_owner, whoever owns the table.
 create or replace function pgtrail._make_capture(tracked pgtrail.tracked_table)
     returns text
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

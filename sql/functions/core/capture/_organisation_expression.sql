@@ -1,7 +1,6 @@
 create or replace function pgtrail._organisation_expression(tracked pgtrail.tracked_table, version text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,7 +1,6 @@
 create or replace function pgtrail._shortened_changes(changes jsonb)
     returns jsonb
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.refresh_tracking()
     returns int
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -1,8 +1,6 @@
 create or replace function pgtrail.replay_failed_writes(max_entries int default 1000)
     returns int
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -2,15 +2,10 @@
 -- The settings are those under which changes are captured: see pgtrail._make_capture().
 create or replace function pgtrail.row_at(target regclass, key text, at timestamptz)
     returns jsonb
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set timezone = 'UTC'
-    set datestyle = 'ISO, YMD'
-    set intervalstyle = 'postgres'
-    set bytea_output = 'hex'
-    set extra_float_digits = 1
+    set jit = off set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres'
+    set bytea_output = 'hex' set extra_float_digits = 1
 as $$
 declare
     v_entity_type text;

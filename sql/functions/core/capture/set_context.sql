@@ -1,7 +1,6 @@
 create or replace function pgtrail.set_context(context jsonb)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,9 +1,7 @@
 -- Definer: whoever may alter a table need not be able to make functions of pgtrail_owner.
 create or replace function pgtrail.tg__refresh_tracking()
     returns event_trigger
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

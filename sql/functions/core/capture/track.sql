@@ -8,11 +8,9 @@ create or replace function pgtrail.track(
     level               text default null
 )
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set client_min_messages = warning
+    set jit = off set client_min_messages = warning
 as $$
 declare
     v_class pg_catalog.pg_class;

@@ -1,8 +1,7 @@
 -- Invoker: only who owns a table may take its triggers away.
 create or replace function pgtrail.untrack(target regclass)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set client_min_messages = warning
 as $$

@@ -1,8 +1,7 @@
 -- Invoker: the event trigger belongs to who created it.
 create or replace function pgtrail.unwatch_tracked_tables()
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set client_min_messages = warning
 as $$

@@ -1,8 +1,7 @@
 -- Invoker: an event trigger belongs to who creates it, and Postgres lets a superuser do so only.
 create or replace function pgtrail.watch_tracked_tables()
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set client_min_messages = warning
 as $$

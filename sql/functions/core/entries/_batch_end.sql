@@ -1,8 +1,6 @@
 create or replace function pgtrail._batch_end(batch pgtrail.batch)
     returns pgtrail.log_position
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,7 +1,6 @@
 create or replace function pgtrail._commitment_expression(salt text, value text)
     returns text
-    language plpgsql
-    immutable
+    language plpgsql immutable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,7 +1,6 @@
 create or replace function pgtrail._derived_salt_expression(row_salt text, column_name name)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set bytea_output = 'hex'
 as $$

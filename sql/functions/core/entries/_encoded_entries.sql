@@ -18,17 +18,10 @@ create or replace function pgtrail._encoded_entries(
         at              timestamptz,
         bucket          text
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
-    set bytea_output = 'hex'
-    set jit = off
-    set enable_sort = off
-    set enable_bitmapscan = off
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
+    set bytea_output = 'hex' set jit = off set enable_sort = off set enable_bitmapscan = off
     set enable_seqscan = off
 as $$
 declare

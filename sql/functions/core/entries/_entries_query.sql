@@ -7,8 +7,7 @@ create or replace function pgtrail._entries_query(
     last_id    uuid default pgtrail._greatest_id()
 )
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,12 +1,8 @@
 create or replace function pgtrail._entry_bytes(trail_name text, entry_id uuid, version smallint)
     returns bytea
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
     set bytea_output = 'hex'
 as $$
 declare

@@ -3,8 +3,7 @@
 -- expression belongs to the snapshot it is made in: the next one may see the trail's first erasure.
 create or replace function pgtrail._entry_expression(trail_name text, version smallint)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

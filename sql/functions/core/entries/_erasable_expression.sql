@@ -1,8 +1,7 @@
 -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
 create or replace function pgtrail._erasable_expression(trail_name text, column_name name, was_erased boolean)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,7 +1,6 @@
 create or replace function pgtrail._kept_salt_expression(trail_name text, column_name name)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

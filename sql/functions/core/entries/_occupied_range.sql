@@ -10,13 +10,9 @@ create or replace function pgtrail._occupied_range(
     out first_id uuid,
     out last_id  uuid
 )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set enable_sort = off
-    set enable_bitmapscan = off
-    set enable_seqscan = off
+    set jit = off set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off
 as $$
 declare
     v_trail_name text;

@@ -1,7 +1,6 @@
 create or replace function pgtrail._sealed_version(first_leaf bigint, trail_name text)
     returns smallint
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,12 +1,9 @@
 -- The cheapest question to plan, and to answer: most trails have nothing there most of the time.
 create or replace function pgtrail._trails_between(from_tx_id xid8, to_tx_id xid8)
     returns text[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set enable_seqscan = off
-    set enable_bitmapscan = off
+    set jit = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
     v_trail record;

@@ -1,7 +1,6 @@
 create or replace function pgtrail._unsealed_condition(trail_name text)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

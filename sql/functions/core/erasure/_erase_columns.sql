@@ -1,9 +1,7 @@
 -- The door for erasure. It belongs to pgtrail_purger, whom the guards let through; nobody else may call it.
 create or replace function pgtrail._erase_columns(relation regclass, entry_id uuid, columns name[])
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,14 +1,9 @@
 -- The settings are those with which entries are encoded: a commitment is over the same text.
 create or replace function pgtrail.erase(trail regclass, id uuid, columns name[], reason text)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
     set bytea_output = 'hex'
 as $$
 declare

@@ -1,9 +1,7 @@
 -- The vocabulary is this function: the domain pgtrail.safe_error stores what it returns unchanged.
 create or replace function pgtrail.safe_error(sqlstate text, context text default 'database')
     returns text
-    language plpgsql
-    stable
-    parallel safe
+    language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,7 +1,6 @@
 create or replace function pgtrail._membership_findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

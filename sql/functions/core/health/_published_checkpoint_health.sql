@@ -1,7 +1,6 @@
 create or replace function pgtrail._published_checkpoint_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

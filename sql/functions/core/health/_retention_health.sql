@@ -1,8 +1,7 @@
 -- Three days late: what became due yesterday may wait for somebody who used the partition.
 create or replace function pgtrail._retention_health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -5,8 +5,7 @@ create or replace function pgtrail._set_alert(
     organisation uuid default null
 )
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,7 +1,6 @@
 create or replace function pgtrail._trail_tables()
     returns table (trail regclass, relation regclass, name text, is_partition boolean)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,8 +1,7 @@
 -- What pgtrail doctor shows besides the schema.
 create or replace function pgtrail.findings()
     returns table (check_name text, level text, message text, fix text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

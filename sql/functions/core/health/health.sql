@@ -1,8 +1,7 @@
 -- A check is a function of this room that returns a row of this shape; pgtrail.maintain() makes alerts of them.
 create or replace function pgtrail.health()
     returns table (check_name text, status text, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -7,8 +7,7 @@ create or replace function pgtrail.open_alerts()
         payload         jsonb,
         raised_at       timestamptz
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -2,9 +2,7 @@
 -- After a transaction a custom setting reads as '', not as null; both mean "nobody".
 create or replace function pgtrail.jwt_subject()
     returns text
-    language plpgsql
-    stable
-    parallel safe
+    language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -2,9 +2,7 @@
 -- Roles, not claims, decide who is trusted; pg_has_role is how Postgres matches "to <role>" in a policy.
 create or replace function pgtrail.may_read(organisation_id uuid)
     returns boolean
-    language plpgsql
-    stable
-    parallel safe
+    language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,10 +1,7 @@
 -- Definer: callers may not read pgtrail.membership. It answers only about the caller.
 create or replace function pgtrail.readable_organisations()
     returns uuid[]
-    language plpgsql
-    stable
-    parallel safe
-    security definer
+    language plpgsql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

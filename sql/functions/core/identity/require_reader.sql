@@ -1,7 +1,6 @@
 create or replace function pgtrail.require_reader(organisation_id uuid)
     returns void
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

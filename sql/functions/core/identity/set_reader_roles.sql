@@ -1,8 +1,6 @@
 create or replace function pgtrail.set_reader_roles(roles text[])
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

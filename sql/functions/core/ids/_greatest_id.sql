@@ -1,8 +1,6 @@
 create or replace function pgtrail._greatest_id()
     returns uuid
-    language plpgsql
-    immutable
-    parallel safe
+    language plpgsql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,9 +1,6 @@
 create or replace function pgtrail._refuse_time(at timestamptz)
     returns uuid
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

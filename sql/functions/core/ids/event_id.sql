@@ -1,9 +1,7 @@
 -- Definer: writers may not look at pgtrail_partitions.
 create or replace function pgtrail.event_id(trail regclass, id uuid, at timestamptz)
     returns uuid
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

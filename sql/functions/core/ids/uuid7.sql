@@ -5,10 +5,7 @@
 -- expression, because each expression of a function is set up anew in every transaction.
 create or replace function pgtrail.uuid7(at timestamptz default clock_timestamp())
     returns uuid
-    language plpgsql
-    volatile
-    strict
-    parallel safe
+    language plpgsql volatile strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

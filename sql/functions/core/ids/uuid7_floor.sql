@@ -2,10 +2,7 @@
 -- id >= uuid7_floor(at) says the same as uuid7_time(id) >= at.
 create or replace function pgtrail.uuid7_floor(at timestamptz)
     returns uuid
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare

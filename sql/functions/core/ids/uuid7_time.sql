@@ -2,10 +2,7 @@
 -- so what it calls must not be an SQL function that can be inlined.
 create or replace function pgtrail.uuid7_time(id uuid)
     returns timestamptz
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,8 +1,7 @@
 -- Invoker: pg_cron runs a job as the role that scheduled it, which must be able to log in.
 create or replace function pgtrail.schedule_jobs()
     returns table (job text, scheduler text, schedule text)
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

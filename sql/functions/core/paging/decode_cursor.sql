@@ -1,9 +1,6 @@
 create or replace function pgtrail.decode_cursor(cursor text, context text)
     returns uuid
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare

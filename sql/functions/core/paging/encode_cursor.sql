@@ -2,10 +2,7 @@
 -- The digest is no secret and needs none: every page checks again what its caller may read.
 create or replace function pgtrail.encode_cursor(id uuid, context text)
     returns text
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -16,14 +16,9 @@ create or replace function pgtrail.page(
     cursor              text
 )
     returns table (id uuid, next_page text)
-    language plpgsql
-    stable
-    rows 50
+    language plpgsql stable rows 50
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set random_page_cost = 0
-    set seq_page_cost = 0
-    set cpu_operator_cost = 0
+    set jit = off set random_page_cost = 0 set seq_page_cost = 0 set cpu_operator_cost = 0
 as $$
 declare
     v_context text;

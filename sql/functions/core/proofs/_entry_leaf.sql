@@ -6,8 +6,7 @@ create or replace function pgtrail._entry_leaf(
     out entry      bytea,
     out sealed     boolean
 )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

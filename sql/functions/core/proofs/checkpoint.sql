@@ -1,8 +1,6 @@
 create or replace function pgtrail.checkpoint(tree_size bigint default null)
     returns text
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.consistency_proof(from_size bigint, to_size bigint default null)
     returns bytea[]
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -7,14 +7,9 @@ create or replace function pgtrail.entry_columns(trail regclass, id uuid, versio
         value       text,
         salt        bytea
     )
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set datestyle = 'ISO, MDY'
-    set intervalstyle = 'iso_8601'
-    set extra_float_digits = 1
+    set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'iso_8601' set extra_float_digits = 1
     set bytea_output = 'hex'
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.inclusion_proof(trail regclass, id uuid, tree_size bigint default null)
     returns table (leaf_index bigint, proof_tree_size bigint, hashes bytea[], entry bytea)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.published_checkpoints()
     returns table (tree_size bigint, note text, published_at timestamptz)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

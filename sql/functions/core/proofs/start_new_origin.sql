@@ -1,8 +1,6 @@
 create or replace function pgtrail.start_new_origin(reason text, origin text default null)
     returns text
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.tlog_proof(trail regclass, id uuid, signed_checkpoint text)
     returns text
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,9 +1,7 @@
 -- The door for removal. It belongs to pgtrail_purger, whom the guards let through; nobody else may call it.
 create or replace function pgtrail._delete_entries(relation regclass, entry_ids uuid[])
     returns bigint
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,7 +1,6 @@
 create or replace function pgtrail._drop_due_partitions(partitions jsonb, dry_run boolean)
     returns pgtrail.purge_line[]
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

@@ -1,7 +1,6 @@
 create or replace function pgtrail._drop_partition(trail_name text, partition regclass, month timestamptz)
     returns bigint
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

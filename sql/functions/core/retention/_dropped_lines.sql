@@ -1,7 +1,6 @@
 create or replace function pgtrail._dropped_lines(trail_name text, month timestamptz, organisations jsonb)
     returns pgtrail.purge_line[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

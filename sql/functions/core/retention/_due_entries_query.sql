@@ -5,8 +5,7 @@ create or replace function pgtrail._due_entries_query(
     due_before      timestamptz
 )
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -7,8 +7,7 @@ create or replace function pgtrail._due_months(trail_name text, as_of timestampt
         entries         bigint,
         last_at         timestamptz
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

@@ -6,8 +6,7 @@ create or replace function pgtrail._due_partitions(as_of timestamptz)
         month         timestamptz,
         organisations jsonb
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

@@ -1,7 +1,6 @@
 create or replace function pgtrail._is_held(trail_name text, organisation_id uuid, at timestamptz)
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

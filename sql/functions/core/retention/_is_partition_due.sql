@@ -6,8 +6,7 @@ create or replace function pgtrail._is_partition_due(
     as_of      timestamptz
 )
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

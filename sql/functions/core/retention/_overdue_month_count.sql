@@ -1,7 +1,6 @@
 create or replace function pgtrail._overdue_month_count(as_of timestamptz)
     returns bigint
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

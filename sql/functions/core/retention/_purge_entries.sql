@@ -6,11 +6,9 @@ create or replace function pgtrail._purge_entries(
     max_entries     int
 )
     returns bigint
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_relation regclass;

@@ -10,11 +10,9 @@ create or replace function pgtrail._purge_organisations(
     out lines     pgtrail.purge_line[],
     out batches   int
 )
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_due record;

@@ -1,7 +1,6 @@
 create or replace function pgtrail._refused_purge(trail_name text, month timestamptz, sqlstate text)
     returns pgtrail.purge_line
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

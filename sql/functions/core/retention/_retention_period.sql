@@ -1,7 +1,6 @@
 create or replace function pgtrail._retention_period(trail_name text, organisation_id uuid)
     returns interval
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,11 +1,8 @@
 create or replace function pgtrail.apply_retention(as_of timestamptz default now(), dry_run boolean default false)
     returns table (trail_name text, organisation uuid, entries bigint, method text, reason text)
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_started timestamptz := clock_timestamp();

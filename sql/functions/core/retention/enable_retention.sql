@@ -1,8 +1,6 @@
 create or replace function pgtrail.enable_retention()
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -6,9 +6,7 @@ create or replace function pgtrail.place_legal_hold(
     to_at           timestamptz default null
 )
     returns uuid
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.release_legal_hold(hold_id uuid, reason text)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -5,9 +5,7 @@ create or replace function pgtrail.set_retention(
     legal_basis     text default null
 )
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.set_retention_floor(keep_at_least interval)
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,7 +1,6 @@
 create or replace function pgtrail._move_head(log_id int, to_position pgtrail.log_position)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin

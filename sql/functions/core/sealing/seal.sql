@@ -1,8 +1,6 @@
 create or replace function pgtrail.seal(max_entries int default 50000)
     returns bigint
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

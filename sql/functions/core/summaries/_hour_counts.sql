@@ -1,10 +1,8 @@
 create or replace function pgtrail._hour_counts(trail_name text, condition text)
     returns pgtrail.rollup[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set jit = off
-    set timezone = 'UTC'
+    set jit = off set timezone = 'UTC'
 as $$
 declare
     v_hours pgtrail.rollup[];

@@ -8,9 +8,7 @@ create or replace function pgtrail._uncounted_query(
     to_hour         timestamptz
 )
     returns text
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

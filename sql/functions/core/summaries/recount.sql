@@ -5,9 +5,7 @@ create or replace function pgtrail.recount(
     organisation_id uuid default null
 )
     returns void
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

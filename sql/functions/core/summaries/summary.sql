@@ -7,13 +7,9 @@ create or replace function pgtrail.summary(
     to_at           timestamptz default null
 )
     returns table (bucket text, entries bigint, last_at timestamptz)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
-    set enable_seqscan = off
-    set enable_bitmapscan = off
+    set timezone = 'UTC' set jit = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
     v_from timestamptz := coalesce(summary.from_at, '-infinity');

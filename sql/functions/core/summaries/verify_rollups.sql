@@ -8,12 +8,9 @@ create or replace function pgtrail.verify_rollups(trail regclass default null)
         stored          bigint,
         counted         bigint
     )
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set jit = off
+    set timezone = 'UTC' set jit = off
 as $$
 declare
     v_only text := case when verify_rollups.trail is not null then pgtrail.trail_name(verify_rollups.trail) end;

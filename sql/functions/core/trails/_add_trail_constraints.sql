@@ -1,7 +1,6 @@
 create or replace function pgtrail._add_trail_constraints(relation regclass)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,7 +1,6 @@
 create or replace function pgtrail._add_trail_indexes(relation regclass, organisation_column name)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,7 +1,6 @@
 create or replace function pgtrail._is_owned(name text)
     returns boolean
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,7 +1,6 @@
 create or replace function pgtrail._monthly_partitions(trail regclass)
     returns table (partition regclass, month timestamptz)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$

@@ -4,11 +4,9 @@ create or replace function pgtrail._months_with_entries(
     to_at      timestamptz default null
 )
     returns setof timestamptz
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    set timezone = 'UTC'
-    set enable_seqscan = off
+    set timezone = 'UTC' set enable_seqscan = off
 as $$
 declare
     v_relation regclass;

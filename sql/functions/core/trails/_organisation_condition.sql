@@ -1,7 +1,6 @@
 create or replace function pgtrail._organisation_condition(trail_name text, organisation_id uuid)
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,7 @@
 -- Core alone has nowhere to write yet: what was done is then in the tables that it changed.
 create or replace function pgtrail._record_act(action text, organisation_id uuid, details jsonb)
     returns void
-    language plpgsql
-    volatile
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin

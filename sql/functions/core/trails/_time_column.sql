@@ -1,7 +1,6 @@
 create or replace function pgtrail._time_column(relation regclass)
     returns name
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -5,8 +5,7 @@ create or replace function pgtrail._trail_shape_defect(
     digested            name[]
 )
     returns text
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

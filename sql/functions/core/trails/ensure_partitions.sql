@@ -4,8 +4,7 @@
 -- statement triggers, which is why the guard is put on each partition before it is attached.
 create or replace function pgtrail.ensure_partitions(trail regclass, from_at timestamptz, to_at timestamptz)
     returns int
-    language plpgsql
-    security definer
+    language plpgsql security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

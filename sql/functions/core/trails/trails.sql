@@ -1,7 +1,6 @@
 create or replace function pgtrail.trails()
     returns table (trail_name text, relation regclass)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

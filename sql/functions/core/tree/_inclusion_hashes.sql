@@ -1,7 +1,6 @@
 create or replace function pgtrail._inclusion_hashes(log_id int, leaf_index bigint, tree_size bigint)
     returns bytea[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

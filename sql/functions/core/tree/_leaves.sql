@@ -1,7 +1,6 @@
 create or replace function pgtrail._leaves(first_leaf bigint, entries int)
     returns table (leaf_index bigint, hash bytea)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -1,9 +1,6 @@
 create or replace function pgtrail._left_subtree_size(size bigint)
     returns bigint
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,7 @@
 -- The binary decomposition of [from_leaf, to_leaf), from the right: each perfect subtree is a slice of one tile.
 create or replace function pgtrail._range_hash(log_id int, from_leaf bigint, to_leaf bigint)
     returns bytea
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare

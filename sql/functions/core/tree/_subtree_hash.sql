@@ -2,10 +2,7 @@
 -- queries alone and half of that of loops alone.
 create or replace function pgtrail._subtree_hash(hashes bytea)
     returns bytea
-    language plpgsql
-    immutable
-    strict
-    parallel safe
+    language plpgsql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -1,8 +1,6 @@
 create or replace function pgtrail.tiles(level int, tile_indexes bigint[])
     returns table (tile_index bigint, hashes bytea)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

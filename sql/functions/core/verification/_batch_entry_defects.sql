@@ -1,8 +1,7 @@
 -- What does not match is paired by its place between matching neighbours, so that one edited entry is one defect.
 create or replace function pgtrail._batch_entry_defects(batch pgtrail.batch, damaged_tiles bigint[])
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

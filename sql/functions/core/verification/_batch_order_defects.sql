@@ -1,7 +1,6 @@
 create or replace function pgtrail._batch_order_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

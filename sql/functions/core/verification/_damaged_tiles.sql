@@ -1,8 +1,7 @@
 -- Of level 0 all are looked at that the batch has leaves in; of the levels above, those that became full with it.
 create or replace function pgtrail._damaged_tiles(batch pgtrail.batch, tree_size bigint)
     returns table (level int, tile_index bigint)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -1,8 +1,7 @@
 -- Between the end of an era's batches and its position nothing was left when it was sealed.
 create or replace function pgtrail._gap_defects()
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -7,8 +7,7 @@ create or replace function pgtrail._matched_entries(batch pgtrail.batch)
         leaf_index  bigint,
         leaf_before bigint
     )
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -1,8 +1,7 @@
 -- Before seal() has noticed a restore into another cluster, transaction ids there say nothing.
 create or replace function pgtrail._next_tx_id(head pgtrail.log)
     returns xid8
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,7 +1,6 @@
 create or replace function pgtrail._readable_trails(from_tx_id xid8, to_tx_id xid8)
     returns text[]
-    language plpgsql
-    stable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,8 +1,6 @@
 create or replace function pgtrail.batch_at(leaf_index bigint)
     returns table (first_leaf bigint, next_leaf bigint)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,9 +1,7 @@
 -- A batch is compared as a set: leaf hashes of its tiles against the entries that lie between its positions.
 create or replace function pgtrail.verify_batch(first_leaf bigint)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -1,8 +1,6 @@
 create or replace function pgtrail.verify_checkpoint(tree_size bigint, root bytea)
     returns boolean
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare

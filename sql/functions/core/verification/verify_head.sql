@@ -1,8 +1,6 @@
 create or replace function pgtrail.verify_head(checkpoints int default null)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    stable
-    security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set jit = off
 as $$

@@ -1,9 +1,7 @@
 -- Sealing each minute makes 1,440 batches a day, so a slice is bounded by time rather than by number.
 create or replace function pgtrail.verify_slice(batches int default 10000)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
-    language plpgsql
-    volatile
-    security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
