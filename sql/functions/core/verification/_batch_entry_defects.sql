@@ -14,8 +14,11 @@ declare
         where content.log_id = 1 and content.first_leaf = v_first_leaf);
 begin
     return query
-    with matched as materialized (
+    with pairing as materialized (
         select own.* from pgtrail._matched_entries(_batch_entry_defects.batch) as own
+    ),
+    matched as (
+        select pairing.* from pairing where pairing.entry_id is not null
     ),
     stray_entry as (
         select matched.trail_name, matched.entry_id, matched.month, matched.leaf_before,
@@ -27,13 +30,13 @@ begin
         select leaf.leaf_index,
             before.leaf_index as leaf_before,
             row_number() over (partition by before.leaf_index order by leaf.leaf_index) as rank
-        from pgtrail._leaves(v_first_leaf, (_batch_entry_defects.batch).entries) as leaf
+        from pairing as leaf
         left join lateral (
             select max(matched.leaf_index) as leaf_index
             from matched
             where matched.leaf_index < leaf.leaf_index
         ) as before on true
-        where not exists (select from matched where matched.leaf_index = leaf.leaf_index)
+        where leaf.entry_id is null
     ),
     pair as (
         select stray_entry.trail_name, stray_entry.entry_id, stray_entry.month, stray_leaf.leaf_index

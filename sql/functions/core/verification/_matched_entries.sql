@@ -14,13 +14,16 @@ as $$
 begin
     return query
     with entry as materialized (
-        select entries.trail_name, entries.entry_id, entries.leaf, row_number() over () as place
+        select entries.trail_name, entries.entry_id, date_trunc('month', entries.at at time zone 'UTC')::date as month,
+            entries.leaf, row_number() over () as place
         from pgtrail._encoded_entries(
             (_matched_entries.batch).era, pgtrail._batch_start(_matched_entries.batch),
             pgtrail._batch_end(_matched_entries.batch), null, (_matched_entries.batch).first_leaf,
             pgtrail._readable_trails((_matched_entries.batch).from_tx_id, (_matched_entries.batch).to_tx_id)) as entries
         union all
-        select late.trail_name, late.entry_id, sha256('\x00'::bytea || late.entry), late.leaf_index
+        select late.trail_name, late.entry_id,
+            date_trunc('month', pgtrail.uuid7_time(late.entry_id) at time zone 'UTC')::date,
+            sha256('\x00'::bytea || late.entry), late.leaf_index
         from (
             select listed.trail_name, listed.entry_id, listed.leaf_index,
                 pgtrail._entry_bytes(listed.trail_name, listed.entry_id, coalesce(
@@ -33,12 +36,10 @@ begin
         ) as late
         where late.entry is not null
     )
-    select entry.trail_name, entry.entry_id,
-        date_trunc('month', pgtrail.uuid7_time(entry.entry_id) at time zone 'UTC')::date,
-        entry.place, leaf.leaf_index,
-        max(leaf.leaf_index) over (order by entry.place)
+    select entry.trail_name, entry.entry_id, entry.month, entry.place, leaf.leaf_index,
+        case when entry.place is not null then max(leaf.leaf_index) over (order by entry.place) end
     from entry
-    left join pgtrail._leaves((_matched_entries.batch).first_leaf, (_matched_entries.batch).entries) as leaf
+    full join pgtrail._leaves((_matched_entries.batch).first_leaf, (_matched_entries.batch).entries) as leaf
         on leaf.hash = entry.leaf;
 end;
 $$;
@@ -47,4 +48,5 @@ revoke all on function pgtrail._matched_entries(pgtrail.batch)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._matched_entries(pgtrail.batch) is
     'Returns the entries that lie between the positions of a batch, in the order of the log, each with its leaf, null '
-    'when no leaf has its hash, and the leaf of its nearest matching neighbour up to it.';
+    'when no leaf has its hash, and the leaf of its nearest matching neighbour up to it; and the leaves of the batch '
+    'that no entry has, with nothing else.';
