@@ -6665,8 +6665,11 @@ declare
         where content.log_id = 1 and content.first_leaf = v_first_leaf);
 begin
     return query
-    with matched as materialized (
+    with pairing as materialized (
         select own.* from pgtrail._matched_entries(_batch_entry_defects.batch) as own
+    ),
+    matched as (
+        select pairing.* from pairing where pairing.entry_id is not null
     ),
     stray_entry as (
         select matched.trail_name, matched.entry_id, matched.month, matched.leaf_before,
@@ -6678,13 +6681,13 @@ begin
         select leaf.leaf_index,
             before.leaf_index as leaf_before,
             row_number() over (partition by before.leaf_index order by leaf.leaf_index) as rank
-        from pgtrail._leaves(v_first_leaf, (_batch_entry_defects.batch).entries) as leaf
+        from pairing as leaf
         left join lateral (
             select max(matched.leaf_index) as leaf_index
             from matched
             where matched.leaf_index < leaf.leaf_index
         ) as before on true
-        where not exists (select from matched where matched.leaf_index = leaf.leaf_index)
+        where leaf.entry_id is null
     ),
     pair as (
         select stray_entry.trail_name, stray_entry.entry_id, stray_entry.month, stray_leaf.leaf_index
@@ -7003,13 +7006,16 @@ as $$
 begin
     return query
     with entry as materialized (
-        select entries.trail_name, entries.entry_id, entries.leaf, row_number() over () as place
+        select entries.trail_name, entries.entry_id, date_trunc('month', entries.at at time zone 'UTC')::date as month,
+            entries.leaf, row_number() over () as place
         from pgtrail._encoded_entries(
             (_matched_entries.batch).era, pgtrail._batch_start(_matched_entries.batch),
             pgtrail._batch_end(_matched_entries.batch), null, (_matched_entries.batch).first_leaf,
             pgtrail._readable_trails((_matched_entries.batch).from_tx_id, (_matched_entries.batch).to_tx_id)) as entries
         union all
-        select late.trail_name, late.entry_id, sha256('\x00'::bytea || late.entry), late.leaf_index
+        select late.trail_name, late.entry_id,
+            date_trunc('month', pgtrail.uuid7_time(late.entry_id) at time zone 'UTC')::date,
+            sha256('\x00'::bytea || late.entry), late.leaf_index
         from (
             select listed.trail_name, listed.entry_id, listed.leaf_index,
                 pgtrail._entry_bytes(listed.trail_name, listed.entry_id, coalesce(
@@ -7022,12 +7028,10 @@ begin
         ) as late
         where late.entry is not null
     )
-    select entry.trail_name, entry.entry_id,
-        date_trunc('month', pgtrail.uuid7_time(entry.entry_id) at time zone 'UTC')::date,
-        entry.place, leaf.leaf_index,
-        max(leaf.leaf_index) over (order by entry.place)
+    select entry.trail_name, entry.entry_id, entry.month, entry.place, leaf.leaf_index,
+        case when entry.place is not null then max(leaf.leaf_index) over (order by entry.place) end
     from entry
-    left join pgtrail._leaves((_matched_entries.batch).first_leaf, (_matched_entries.batch).entries) as leaf
+    full join pgtrail._leaves((_matched_entries.batch).first_leaf, (_matched_entries.batch).entries) as leaf
         on leaf.hash = entry.leaf;
 end;
 $$;
@@ -7036,7 +7040,8 @@ revoke all on function pgtrail._matched_entries(pgtrail.batch)
     from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._matched_entries(pgtrail.batch) is
     'Returns the entries that lie between the positions of a batch, in the order of the log, each with its leaf, null '
-    'when no leaf has its hash, and the leaf of its nearest matching neighbour up to it.';
+    'when no leaf has its hash, and the leaf of its nearest matching neighbour up to it; and the leaves of the batch '
+    'that no entry has, with nothing else.';
 
 -- Before seal() has noticed a restore into another cluster, transaction ids there say nothing.
 create or replace function pgtrail._next_tx_id(head pgtrail.log)
