@@ -148,17 +148,19 @@ function databaseGates(root: string, createDatabase: CreateDatabase): Gate[] {
   return [
     {
       name: "layers",
-      summary: "the install set applies a layer at a time, and the log works after each",
+      summary: "the install set applies a layer at a time, and the jobs run after each",
       remedy: "Make the layer use nothing of those behind it.",
       problems: async () => {
         const database = await createDatabase();
         generated = await generateFiles(root, database, async (layer) => {
           await withClient(database.migratorUrl, (client) =>
-            client.query("select pgtrail.seal(), pgtrail.health()").catch((cause: Error) => {
-              throw new UserError(`sealing fails behind the layer ${layer}: ${cause.message}`, {
-                cause,
-              });
-            }),
+            client
+              .query("select pgtrail.seal(), pgtrail.maintain(), pgtrail.health()")
+              .catch((cause: Error) => {
+                throw new UserError(`the jobs fail behind the layer ${layer}: ${cause.message}`, {
+                  cause,
+                });
+              }),
           );
         });
         installed = { database, dump: dumpSchema(database.superuserUrl) };

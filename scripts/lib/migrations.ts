@@ -1,7 +1,8 @@
 /**
  * migrations/ is made of sql/. Until the first release it is the install set and is written anew by
- * each build. What a release had never changes: the sources that differ from it go into one more
- * file, the delta, behind what its author writes in sql/changes/ for the objects that have state.
+ * each build. What a release had never changes: the sources of a layer that differ from it go into
+ * one more file, the layer's delta, behind what its author writes in sql/changes/ for the objects
+ * that have state. So a database that stopped behind a layer has deltas to apply up to there.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -101,9 +102,10 @@ function readChecksums(text: string): Map<string, string> {
 }
 
 /**
- * What migrations/ must hold: the install set, or after a release what that had and one delta. The
- * delta is named for the version in package.json and applies sql/changes/<version>.sql, for what
- * has state, and then each source that can be replayed and differs from the release.
+ * What migrations/ must hold: the install set, or after a release what that had and one delta for
+ * each layer that differs. A delta is named for the layer and the version in package.json; it applies
+ * sql/changes/<version>/<layer>.sql, for what has state, and then each source of the layer that can
+ * be replayed and differs from the release.
  *
  * @throws UserError when a file of the release is not as it was, when the version is still that of
  *   the release, or when sources with state differ from it and nothing in sql/changes/ says how a
@@ -114,11 +116,19 @@ export function wantedMigrations(root: string): Migration[] {
   const release = readRelease(root);
   if (release === undefined) return installSet(steps);
   const frozen = frozenMigrations(root, release);
-  const text = deltaText(root, release, steps);
-  if (text === undefined) return frozen;
-  const stamp = Number(frozen.at(-1)?.name.slice(0, 14)) + 100;
+  const newest = Number(frozen.at(-1)?.name.slice(0, 14));
   const version = packageVersion(root).replaceAll(".", "_");
-  return [...frozen, { name: `${stamp}_version_${version}.sql`, text }];
+  const deltas = LAYERS.flatMap(({ name: layer }) => {
+    const text = deltaText(root, release, layer, steps);
+    return text === undefined ? [] : [{ layer, text }];
+  });
+  return [
+    ...frozen,
+    ...deltas.map(({ layer, text }, index) => ({
+      name: `${newest + (index + 1) * 100}_${layer}_${version}.sql`,
+      text,
+    })),
+  ];
 }
 
 function frozenMigrations(root: string, { tag, checksums }: Release): Migration[] {
@@ -135,10 +145,16 @@ function frozenMigrations(root: string, { tag, checksums }: Release): Migration[
   });
 }
 
-function deltaText(root: string, release: Release, steps: readonly Step[]): string | undefined {
+function deltaText(
+  root: string,
+  release: Release,
+  layer: string,
+  steps: readonly Step[],
+): string | undefined {
   // By content, so that a source may move to another room.
   const released = new Set(release.checksums.values());
   const changed = steps
+    .filter((step) => step.layer === layer)
     .flatMap(({ sources }) => sources)
     .filter((source) => !released.has(source.sha256));
   const version = packageVersion(root);
@@ -148,7 +164,7 @@ function deltaText(root: string, release: Release, steps: readonly Step[]): stri
       hint: "Give package.json the version that will have the change.",
     });
   }
-  const file = `sql/changes/${version}.sql`;
+  const file = `sql/changes/${version}/${layer}.sql`;
   const byHand = existsSync(join(root, file)) ? [readFileSync(join(root, file), "utf8")] : [];
   const stateful = changed.find((source) => !isReplayable(source));
   if (stateful !== undefined && byHand.length === 0) {

@@ -19,6 +19,7 @@ revoke all on function public.get_audit_summary(uuid, text, timestamptz, timesta
 grant execute on function public.get_audit_summary(uuid, text, timestamptz, timestamptz)
     to authenticated, service_role, pgtrail_auditor;
 comment on function public.get_audit_summary(uuid, text, timestamptz, timestamptz) is
-    'Counts an organisation''s entries of a trail by bucket: what pgtrail.set_summary() says of it, of audit_log the action.
+    'Counts an organisation''s entries of a trail by bucket: what pgtrail.set_summary() says of it, of '
+    'audit_log the action.
 Times are [from, to); null is open. The numbers are exact and cost the same however long the history is. Raises 22023 '
     '(organisation missing), 42501 (organisation the caller may not read), PT404 (no such trail).';

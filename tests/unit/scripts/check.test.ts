@@ -54,7 +54,7 @@ describe("check", () => {
   test("squawk fails on a hand-written change that blocks writers", async () => {
     const project = soundProject();
     project.write(
-      "sql/changes/0.2.0.sql",
+      "sql/changes/0.2.0/core.sql",
       "alter table pgtrail.t add constraint t_pkey primary key (id);\n",
     );
     const squawk = (await textGates(project)).find(({ gate }) => gate === "squawk");

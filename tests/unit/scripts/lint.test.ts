@@ -157,11 +157,11 @@ describe("policies", () => {
 
 test("lintProject reads all of sql/", () => {
   const project = makeProject({
-    "sql/changes/0.2.0.sql": "commit;\n",
+    "sql/changes/0.2.0/core.sql": "commit;\n",
     "sql/functions/core/f.sql": functionSource("g"),
   });
   expect(lintProject(project.root).map(formatFinding)).toEqual([
-    "sql/changes/0.2.0.sql:1: transaction: the runner opens and closes the transaction: remove it",
+    "sql/changes/0.2.0/core.sql:1: transaction: the runner opens and closes the transaction: remove it",
     "sql/functions/core/f.sql:1: file-name: makes g: name the file g.sql",
   ]);
 });

@@ -12,7 +12,7 @@ import { functionSource, makeSources, type Project } from "./project.js";
 
 const FUNCTION = "sql/functions/core/f.sql";
 const TABLE = "sql/tables/core/log.sql";
-const DELTA = "20261127001100_version_0_2_0.sql";
+const DELTA = "20261127001100_core_0_2_0.sql";
 
 const names = (project: Project) => readMigrations(project.root).map(({ name }) => name);
 
@@ -146,8 +146,8 @@ describe("after a release", () => {
     const changed = functionSource("f", "-- Changed.\n");
     project.write(FUNCTION, changed);
     project.write(TABLE, "create table pgtrail.t (a int, b int);\n");
-    project.write("sql/changes/0.2.0.sql", "alter table pgtrail.t add column b int;\n");
-    project.write("sql/changes/0.1.0.sql", "select 'of a release before';\n");
+    project.write("sql/changes/0.2.0/core.sql", "alter table pgtrail.t add column b int;\n");
+    project.write("sql/changes/0.1.0/core.sql", "select 'of a release before';\n");
     expect(buildMigrations(project.root)).toEqual([DELTA]);
     expect(project.read(`migrations/${DELTA}`)).toBe(
       [
@@ -158,6 +158,15 @@ describe("after a release", () => {
         "reset role;\n",
       ].join("\n"),
     );
+    expect(migrationProblems(project.root)).toEqual([]);
+  });
+
+  test("each layer that differs has a delta of its own, for databases that stopped before it", () => {
+    const project = releasedProject();
+    project.write(FUNCTION, functionSource("f", "-- Changed.\n"));
+    project.write("sql/changes/0.2.0/sync.sql", "alter table public.s add column b int;\n");
+    expect(buildMigrations(project.root)).toEqual([DELTA, "20261127001200_sync_0_2_0.sql"]);
+    expect(project.read(`migrations/${DELTA}`)).not.toContain("public.s");
     expect(migrationProblems(project.root)).toEqual([]);
   });
 
@@ -174,18 +183,18 @@ describe("after a release", () => {
 
     project.write("package.json", '{"version": "0.3.0"}\n');
     project.write(FUNCTION, functionSource("f", "-- Three.\n"));
-    expect(buildMigrations(project.root)).toEqual(["20261127001200_version_0_3_0.sql"]);
+    expect(buildMigrations(project.root)).toEqual(["20261127001200_core_0_3_0.sql"]);
     expect(project.read(`migrations/${DELTA}`)).toContain("-- Two.");
     project.write(`migrations/${DELTA}`, "");
     expect(() => migrationProblems(project.root)).toThrow(`${DELTA} is not as v0.2.0 released it`);
   });
 
-  test("what has state cannot change without sql/changes/<version>.sql", () => {
+  test("what has state cannot change without sql/changes/<version>/<layer>.sql", () => {
     const project = releasedProject();
     project.write(TABLE, "create table pgtrail.t (a int, b int);\n");
     expect(() => buildMigrations(project.root)).toThrow(`${TABLE} has state`);
     expect(() => migrationProblems(project.root)).toThrow(
-      expect.objectContaining({ hint: expect.stringContaining("into sql/changes/0.2.0.sql") }),
+      expect.objectContaining({ hint: expect.stringContaining("into sql/changes/0.2.0/core.sql") }),
     );
     expect(names(project)).toHaveLength(10);
   });
