@@ -58,7 +58,7 @@ describe("check", () => {
       "alter table pgtrail.t add constraint t_pkey primary key (id);\n",
     );
     const squawk = (await textGates(project)).find(({ gate }) => gate === "squawk");
-    expect(squawk?.problems.join()).toMatch(/0\.2\.0\.sql:\d+:\d+/);
+    expect(squawk?.problems.join()).toMatch(/0\.2\.0\/core\.sql:\d+:\d+/);
   });
 });
 
