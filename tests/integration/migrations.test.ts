@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { pushMigrations, withSupabaseProject } from "../../scripts/lib/supabase.js";
 import { migrate, migrationsDirectory } from "../../src/database/migrate.js";
 import { examine } from "../../src/doctor/examine.js";
@@ -159,24 +161,26 @@ describe("a database with organisations of its own keeps them", () => {
 describe("the tools' own command lines", () => {
   const root = new URL("../..", import.meta.url).pathname;
 
+  /** Runs node-pg-migrate as its documentation says, on migrations/ below a folder. */
+  const nodePgMigrate = (url: string, folder = root) =>
+    run(
+      join(root, "node_modules/.bin/node-pg-migrate"),
+      [
+        "up",
+        "-m",
+        "migrations",
+        "--migrations-schema",
+        "pgtrail",
+        "--create-migrations-schema",
+        "--no-single-transaction",
+      ],
+      { cwd: folder, env: { ...process.env, DATABASE_URL: url } },
+    );
+
   test("node-pg-migrate applies the folder as it is, and a second time does nothing", async () => {
     const { url } = await emptyDatabase();
-    const nodePgMigrate = () =>
-      run(
-        "node_modules/.bin/node-pg-migrate",
-        [
-          "up",
-          "-m",
-          "migrations",
-          "--migrations-schema",
-          "pgtrail",
-          "--create-migrations-schema",
-          "--no-single-transaction",
-        ],
-        { cwd: root, env: { ...process.env, DATABASE_URL: url } },
-      );
-    await nodePgMigrate();
-    const { stdout } = await nodePgMigrate();
+    await nodePgMigrate(url);
+    const { stdout } = await nodePgMigrate(url);
     expect(stdout).toContain("No migrations to run!");
     expect(await withClient(url, examine)).toEqual([]);
     expect(await migrate({ databaseUrl: url })).toEqual({ applied: [] });
@@ -204,21 +208,7 @@ describe("the tools' own command lines", () => {
     expect(results.filter((lint) => lint.name !== "unused_index")).toEqual([]);
 
     await expect(migrate({ databaseUrl: url })).rejects.toThrow("the Supabase CLI has applied");
-    await expect(
-      run(
-        "node_modules/.bin/node-pg-migrate",
-        [
-          "up",
-          "-m",
-          "migrations",
-          "--migrations-schema",
-          "pgtrail",
-          "--create-migrations-schema",
-          "--no-single-transaction",
-        ],
-        { cwd: root, env: { ...process.env, DATABASE_URL: url } },
-      ),
-    ).rejects.toMatchObject({
+    await expect(nodePgMigrate(url)).rejects.toMatchObject({
       stderr: expect.stringContaining("pgtrail is already installed in this database"),
     });
   });
@@ -229,5 +219,44 @@ describe("the tools' own command lines", () => {
       "pgtrail is already installed in this database",
     );
     expect(await withClient(url, examine)).toEqual([]);
+  });
+
+  test.each([
+    ["node-pg-migrate", nodePgMigrate],
+    ["the Supabase CLI", (url: string, folder: string) => pushMigrations(folder, url)],
+  ])("%s installs core and audit_log alone, and doctor is content", async (_name, install) => {
+    const folder = await mkdtemp(join(tmpdir(), "pgtrail-layers-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const layers = files.filter((name) => /_(core_\w+|organisations|audit_log)\.sql$/.test(name));
+    expect(layers).toEqual(files.slice(0, layers.length));
+    await mkdir(join(folder, "migrations"));
+    for (const name of layers) {
+      await copyFile(join(migrationsDirectory(), name), join(folder, "migrations", name));
+    }
+    const { url, adminUrl } = await emptyDatabase();
+    await install(url, folder);
+    expect(await withClient(url, examine)).toEqual([]);
+    const { rows } = await withClient(adminUrl, (client) =>
+      client.query(`select record_audit_event(pgtrail.platform_organisation(), 'layer.installed') is not null as recorded,
+          (select array_agg(trail_name) from pgtrail.trails()) as trails`),
+    );
+    expect(rows).toEqual([{ recorded: true, trails: ["audit_log"] }]);
+  });
+
+  test("core alone is refused tracking, and does the rest", async () => {
+    const { url } = await emptyDatabase();
+    await withClient(url, async (client) => {
+      for (const name of files.filter((name) => name.includes("_core_"))) {
+        await client.query(await readFile(join(migrationsDirectory(), name), "utf8"));
+      }
+      await client.query("create table public.thing (id int primary key)");
+      await expect(client.query("select pgtrail.track('public.thing')")).rejects.toMatchObject({
+        code: "55000",
+        hint: "Apply the migrations of the layer audit_log first.",
+      });
+      await client.query("select pgtrail.set_reader_roles('{manager}'), pgtrail.maintain()");
+      const { rows } = await client.query("select * from pgtrail.findings()");
+      expect(rows).toMatchObject([{ check_name: "membership" }]);
+    });
   });
 });
