@@ -56,9 +56,20 @@ export async function generateFiles(
       const head = page === "schema.sql" ? mainHead(essay, hash) : pageHead(page);
       return [page, renderMap(head, entries, essay)];
     }),
-    ["catalog.json", `${JSON.stringify(catalog, null, 1)}\n`],
+    ["catalog.json", catalogText(catalog)],
     ["src/database/types.ts", await generateTypes(migratorUrl)],
   ]);
+}
+
+/** JSON with a line for each kind of facts of a layer. */
+function catalogText(catalog: RecordedCatalog): string {
+  const layers = Object.entries(catalog).map(([layer, kinds]) => {
+    const lines = Object.entries(kinds).map(
+      ([kind, facts]) => `"${kind}":${JSON.stringify(facts)}`,
+    );
+    return `"${layer}":{\n${lines.join(",\n")}}`;
+  });
+  return `{${layers.join(",\n")}}\n`;
 }
 
 const GENERATED =

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { UserError } from "../../src/errors/user_error.js";
 
 function git(root: string, ...args: string[]): { status: number | null; out: string; err: string } {
@@ -45,4 +46,20 @@ export function committedText(root: string, path: string, commit: string): strin
   const { status, out, err } = git(root, "show", `${commit}:./${path}`);
   if (status !== 0) throw new UserError(`git cannot show ${path} of ${commit}: ${err}`);
   return out;
+}
+
+/**
+ * Ids of the contents of all files below a folder, as a commit has them: what `blobId` gives.
+ *
+ * @param path path from `root`, with forward slashes
+ */
+export function committedBlobs(root: string, path: string, commit: string): Set<string> {
+  const { out } = git(root, "ls-tree", "-r", "--object-only", `${commit}:./${path}`);
+  return new Set(out.split("\n").filter((id) => id !== ""));
+}
+
+/** The id that git gives to a text. */
+export function blobId(text: string): string {
+  const content = Buffer.from(text);
+  return createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
 }

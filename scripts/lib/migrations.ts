@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { UserError } from "../../src/errors/user_error.js";
 import { sha256, sqlFiles } from "./files.js";
-import { committedText, newestRelease } from "./git.js";
+import { blobId, committedBlobs, committedText, newestRelease } from "./git.js";
 import { AS_MIGRATING_ROLE, LAYERS } from "./layers.js";
 import { isReplayable, readSteps, type Step } from "./sources.js";
 
@@ -25,7 +25,7 @@ export const SET_ROLE = "set role pgtrail_owner;";
 /** The runner then writes its history row as the migrating role. */
 const RESET_ROLE = "reset role;";
 
-/** Hashes of migrations/ and sql/, for `sha256sum --check`; what a release tag has of it is frozen. */
+/** Hashes of migrations/, for `sha256sum --check`; what a release tag has of it is frozen. */
 export const CHECKSUMS = "migrations.sha256";
 
 /** Time in the names of the install set, a minute apart. Both runners apply files in this order. */
@@ -69,8 +69,10 @@ function migrationText(parts: readonly string[], asMigratingRole = false): strin
 export interface Release {
   /** Its tag, such as v0.1.0. */
   readonly tag: string;
-  /** Path -> SHA-256 of the migrations and sources that it had. */
+  /** Path -> SHA-256 of the migrations that it had. */
   readonly checksums: ReadonlyMap<string, string>;
+  /** Contents of the sources that it had, as git names them: a source may move to another room. */
+  readonly sources: ReadonlySet<string>;
 }
 
 /**
@@ -93,7 +95,11 @@ export function readRelease(root: string): Release | undefined {
     );
   }
   if (tag === undefined) return undefined;
-  return { tag, checksums: readChecksums(committedText(root, CHECKSUMS, tag)) };
+  return {
+    tag,
+    checksums: readChecksums(committedText(root, CHECKSUMS, tag)),
+    sources: committedBlobs(root, "sql", tag),
+  };
 }
 
 function readChecksums(text: string): Map<string, string> {
@@ -133,15 +139,14 @@ export function wantedMigrations(root: string): Migration[] {
 
 function frozenMigrations(root: string, { tag, checksums }: Release): Migration[] {
   const present = new Map(readMigrations(root).map((migration) => [migration.name, migration]));
-  return [...checksums].flatMap(([path, checksum]) => {
-    if (!path.startsWith("migrations/")) return [];
+  return [...checksums].map(([path, checksum]) => {
     const migration = present.get(path.slice("migrations/".length));
     if (migration === undefined || sha256(migration.text) !== checksum) {
       throw new UserError(`${path} is not as ${tag} released it`, {
         hint: `Restore it by git checkout ${tag} -- migrations, and change sql/: what differs makes the next delta.`,
       });
     }
-    return [migration];
+    return migration;
   });
 }
 
@@ -151,12 +156,10 @@ function deltaText(
   layer: string,
   steps: readonly Step[],
 ): string | undefined {
-  // By content, so that a source may move to another room.
-  const released = new Set(release.checksums.values());
   const changed = steps
     .filter((step) => step.layer === layer)
     .flatMap(({ sources }) => sources)
-    .filter((source) => !released.has(source.sha256));
+    .filter(({ text }) => !release.sources.has(blobId(text)));
   const version = packageVersion(root);
   if (`v${version}` === release.tag) {
     if (changed[0] === undefined) return undefined;
@@ -181,12 +184,8 @@ function packageVersion(root: string): string {
 }
 
 /** What migrations.sha256 must hold. */
-function checksumText(root: string, migrations: readonly Migration[]): string {
-  const files = [
-    ...migrations.map(({ name, text }) => ({ path: `migrations/${name}`, sha256: sha256(text) })),
-    ...readSteps(root).flatMap(({ sources }) => sources),
-  ];
-  return files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join("");
+function checksumText(migrations: readonly Migration[]): string {
+  return migrations.map(({ name, text }) => `${sha256(text)}  migrations/${name}\n`).join("");
 }
 
 /**
@@ -203,7 +202,7 @@ export function buildMigrations(root: string): string[] {
     mkdirSync(join(root, folder), { recursive: true });
     for (const { name, text } of wanted) writeFileSync(join(root, folder, name), text);
   }
-  writeFileSync(join(root, CHECKSUMS), checksumText(root, wanted));
+  writeFileSync(join(root, CHECKSUMS), checksumText(wanted));
   return wanted.filter(({ name, text }) => present.get(name) !== text).map(({ name }) => name);
 }
 
@@ -218,7 +217,7 @@ export function migrationProblems(root: string): string[] {
   const names = [...new Set([...wanted.keys(), ...present.keys()])];
   const listed = join(root, CHECKSUMS);
   const isListed =
-    existsSync(listed) && readFileSync(listed, "utf8") === checksumText(root, [...wanted.values()]);
+    existsSync(listed) && readFileSync(listed, "utf8") === checksumText([...wanted.values()]);
   return [
     ...names
       .filter((name) => wanted.get(name)?.text !== present.get(name)?.text)

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/errors/user_error.js";
-import { sha256, sqlFiles } from "./files.js";
+import { sqlFiles } from "./files.js";
 import { LAYERS } from "./layers.js";
 
 /** A file of sql/: the truth about one function, or about the types, tables or policies of one thing. */
@@ -9,8 +9,6 @@ export interface Source {
   /** Path from the project's root, such as sql/functions/core/ids/uuid7.sql. */
   readonly path: string;
   readonly text: string;
-  /** SHA-256 of the bytes of the file. */
-  readonly sha256: string;
 }
 
 /** What one migration of the install set is made of. */
@@ -59,7 +57,10 @@ export function readSteps(root: string): Step[] {
         hint: "Take it out of scripts/lib/layers.ts.",
       });
     }
-    return found.map((file) => readSource(root, `sql/${file}`));
+    return found.map((file) => ({
+      path: `sql/${file}`,
+      text: readFileSync(join(root, "sql", file), "utf8"),
+    }));
   };
   return LAYERS.flatMap(({ name: layer, migrations }) =>
     Object.entries<readonly string[]>(migrations).map(([name, own]) => ({
@@ -75,9 +76,4 @@ function longestEntry(file: string, entries: readonly string[]): string | undefi
   return entries
     .filter((entry) => entry === file || (entry.endsWith("/") && file.startsWith(entry)))
     .sort((a, b) => b.length - a.length)[0];
-}
-
-function readSource(root: string, path: string): Source {
-  const content = readFileSync(join(root, path));
-  return { path, text: content.toString("utf8"), sha256: sha256(content) };
 }

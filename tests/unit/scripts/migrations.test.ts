@@ -55,7 +55,7 @@ describe("before the first release", () => {
     const project = makeSources();
     buildMigrations(project.root);
     expect(readdirSync(join(project.root, "supabase/migrations"))).toEqual(names(project));
-    expect(project.read(CHECKSUMS)).toMatch(/^[0-9a-f]{64} {2}sql\/functions\/core\/f\.sql$/m);
+    expect(project.read(CHECKSUMS).trim().split("\n")).toHaveLength(10);
     execSync(`sha256sum --check --strict --quiet ${CHECKSUMS}`, { cwd: project.root });
   });
 
