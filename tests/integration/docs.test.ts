@@ -295,7 +295,10 @@ describe("generated pages", () => {
     );
     const inputs = parameters.filter((_, i) => /[ib]/.test(row.parameters[i]?.mode ?? ""));
     const outputs = parameters.filter((_, i) => /[to]/.test(row.parameters[i]?.mode ?? ""));
-    const list = (lines: string[]) => (lines.length > 0 ? `(\n${lines.join(",\n")}\n)` : "()");
+    const list = (lines: string[]) => {
+      const line = `(${lines.map((each) => each.trim()).join(", ")})`;
+      return line.length <= 80 ? line : `(\n${lines.join(",\n")}\n)`;
+    };
     return [
       `### ${row.schema}.${row.name}`,
       "",
