@@ -6,7 +6,7 @@ import { type Cluster, type ClusterOptions, startCluster } from "../../src/clust
 import { profilerSettings } from "./coverage.js";
 import { copySeed } from "./seed.js";
 import { binDirectoryOf } from "./server.js";
-import { createTemplate } from "./template.js";
+import { createLoginRoles, createTemplate, withClient } from "./template.js";
 
 /** A server of one test file's own, for crashes, settings and whatever concerns a whole cluster. */
 export interface TestCluster {
@@ -29,7 +29,7 @@ export interface TestCluster {
 
 /**
  * Gives the calling test file an embedded cluster of its own, whose durability settings are those
- * of Postgres unless `settings` says otherwise.
+ * of Postgres unless `settings` says otherwise. It has the roles that tests log in as.
  *
  * @param version 15, 16, 17, 18 or debian, when not the one that the suite runs on
  */
@@ -55,6 +55,7 @@ export function useCluster(
       binDirectory,
     };
     cluster = await startCluster(options);
+    if (!fitting) await withClient(cluster.url(), createLoginRoles);
   });
 
   afterAll(async () => {
