@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, inject } from "vitest";
 import { type Cluster, type ClusterOptions, startCluster } from "../../src/cluster.js";
 import { profilerSettings } from "./coverage.js";
+import { copySeed } from "./seed.js";
 import { binDirectoryOf } from "./server.js";
-import type { TestServerContext } from "./setup.js";
-import { createTemplate } from "./template.js";
+import { createLoginRoles, createTemplate, withClient } from "./template.js";
 
 /** A server of one test file's own, for crashes, settings and whatever concerns a whole cluster. */
 export interface TestCluster {
@@ -23,13 +23,13 @@ export interface TestCluster {
   crash(): Promise<void>;
   /** Kills it and every process of it at once with SIGKILL, and starts it again on the same port. Linux. */
   kill(): Promise<void>;
-  /** Where databases of this cluster are made, by `useDatabase(cluster)`. */
-  server(): TestServerContext;
+  /** Name of the migrated template for `useDatabase(cluster)`, made when it is first asked for. */
+  template(): Promise<string>;
 }
 
 /**
  * Gives the calling test file an embedded cluster of its own, whose durability settings are those
- * of Postgres unless `settings` says otherwise.
+ * of Postgres unless `settings` says otherwise. It has the roles that tests log in as.
  *
  * @param version 15, 16, 17, 18 or debian, when not the one that the suite runs on
  */
@@ -39,18 +39,23 @@ export function useCluster(
 ): TestCluster {
   let options: ClusterOptions;
   let cluster: Cluster;
-  let template: string;
+  let template: Promise<string> | undefined;
 
   beforeAll(async () => {
+    const binDirectory = binDirectoryOf(version);
+    // The soak has no server.
+    const seed = inject("server")?.seed;
+    const fitting = seed?.binDirectory === binDirectory ? seed : undefined;
+    template = fitting && Promise.resolve(fitting.template);
     options = {
-      directory: await mkdtemp(join(tmpdir(), "pgtrail-test-")),
+      directory: await (fitting ? copySeed(fitting) : mkdtemp(join(tmpdir(), "pgtrail-test-"))),
       authentication: "trust",
       // Only Debian has the profiler.
       settings: version === "debian" ? { ...profilerSettings(), ...settings } : settings,
-      binDirectory: binDirectoryOf(version),
+      binDirectory,
     };
     cluster = await startCluster(options);
-    template = await createTemplate(cluster.url());
+    if (!fitting) await withClient(cluster.url(), createLoginRoles);
   });
 
   afterAll(async () => {
@@ -85,7 +90,10 @@ export function useCluster(
       await stop("kill");
       await start();
     },
-    server: () => ({ url: cluster.url(), template }),
+    template() {
+      template ??= createTemplate(cluster.url());
+      return template;
+    },
   };
 }
 

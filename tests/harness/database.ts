@@ -63,10 +63,10 @@ export function useDatabase(
   cluster?: TestCluster,
   { profiled = true }: { profiled?: boolean } = {},
 ): TestDatabase {
-  const server = () => cluster?.server() ?? inject("server");
+  const adminUrl = () => cluster?.cluster.url() ?? inject("server").url;
   const name = uniqueDatabaseName();
   const pools = new Map<LoginRole | undefined, pg.Pool>();
-  const url = (role?: LoginRole) => databaseUrl(server().url, name, role);
+  const url = (role?: LoginRole) => databaseUrl(adminUrl(), name, role);
 
   function pool(role?: LoginRole): pg.Pool {
     let found = pools.get(role);
@@ -100,7 +100,8 @@ export function useDatabase(
   }
 
   beforeAll(async () => {
-    await createDatabase(server().url, name, server().template);
+    const template = (await cluster?.template()) ?? inject("server").template;
+    await createDatabase(adminUrl(), name, template);
     if (process.env.PGTRAIL_SQL_COVERAGE && !profiled) {
       await withClient(url(), (client) =>
         client.query(
@@ -115,7 +116,7 @@ export function useDatabase(
     const { PGTRAIL_SQL_COVERAGE: coverage } = process.env;
     if (coverage) await collectCoverage(url(), coverage);
     // A cluster of the file's own goes away as a whole.
-    if (!cluster) await dropDatabase(server().url, name);
+    if (!cluster) await dropDatabase(adminUrl(), name);
   });
 
   return {

@@ -1,16 +1,18 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { BIN_DIRECTORY } from "../../scripts/lib/dump.js";
 import { startCluster } from "../../src/cluster.js";
+import { copySeed, createSeed, type Seed, volatile } from "./seed.js";
 
 /** The server that a run of the suite uses. */
 export interface TestServer {
   /** Administrator on a maintenance database: superuser on ours, CREATEDB and CREATEROLE at least. */
   url: string;
+  /** What it is a copy of, when it is an embedded one. */
+  seed?: Seed;
   /** Gives the server back: stops ours, leaves a foreign one running. */
   stop(): Promise<void>;
 }
@@ -122,19 +124,22 @@ export function binDirectoryOf(version: string | undefined): string | undefined 
 
 /** Starts an embedded Postgres in a temporary directory that goes away with it. */
 async function startEmbeddedServer(environment: NodeJS.ProcessEnv): Promise<TestServer> {
-  const directory = await mkdtemp(join(tmpdir(), "pgtrail-test-"));
+  const binDirectory = binDirectoryOf(environment.PGTRAIL_TEST_POSTGRES);
+  const seed = await createSeed(binDirectory);
+  const directory = await copySeed(seed);
   const cluster = await startCluster({
     directory,
-    authentication: "trust",
-    binDirectory: binDirectoryOf(environment.PGTRAIL_TEST_POSTGRES),
-    // Nothing here outlives a crash, so nothing waits for the disk. Crash tests bring their own cluster.
-    settings: { fsync: "off", full_page_writes: "off", max_connections: "200" },
+    binDirectory,
+    // Crash tests bring their own cluster.
+    settings: { ...volatile, max_connections: "200" },
   });
   return {
     url: cluster.url(),
+    seed,
     async stop() {
       await cluster.stop("immediate");
       await rm(directory, { recursive: true, force: true });
+      await rm(seed.directory, { recursive: true, force: true });
     },
   };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
 import { projectRoot } from "../../scripts/lib/files.js";
+import type { Seed } from "./seed.js";
 import { openServer } from "./server.js";
 import { createTemplate, dropDatabase } from "./template.js";
 
@@ -12,6 +13,8 @@ export interface TestServerContext {
   url: string;
   /** Name of the migrated template. */
   template: string;
+  /** What clusters of a test file's own are copied from, when the suite has an embedded server. */
+  seed?: Seed;
 }
 
 declare module "vitest" {
@@ -21,8 +24,8 @@ declare module "vitest" {
 }
 
 /**
- * Global setup of vitest: compiles the command line, which tests run as users do, opens the server,
- * migrates the template once, and cleans both up.
+ * Global setup of vitest: compiles the command line, which tests run as users do, opens a server with
+ * a migrated template, and cleans both up.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await promisify(execFile)(join(projectRoot, "node_modules/.bin/tsc"), ["-p", "tsconfig.json"], {
@@ -30,10 +33,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   const server = await openServer();
   try {
-    const template = await createTemplate(server.url);
-    project.provide("server", { url: server.url, template });
+    const { url, seed } = server;
+    const template = seed?.template ?? (await createTemplate(url));
+    project.provide("server", { url, template, ...(seed && { seed }) });
     return async () => {
-      await dropDatabase(server.url, template);
+      await dropDatabase(url, template);
       await server.stop();
     };
   } catch (error) {

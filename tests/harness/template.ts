@@ -47,7 +47,7 @@ export async function withClient<T>(
 }
 
 /** Makes `migrator` and `authenticator` where they are missing; a server keeps them between runs. */
-async function createLoginRoles(admin: pg.Client): Promise<void> {
+export async function createLoginRoles(admin: pg.Client): Promise<void> {
   const attributes = {
     migrator: "nosuperuser createrole createdb",
     authenticator: "nosuperuser noinherit",
