@@ -93,8 +93,11 @@ export function useDatabase(
       client.release();
       return result;
     } catch (error) {
-      await client.query("rollback").catch(() => {});
-      client.release(true);
+      const lost = await client.query("rollback").then(
+        () => false,
+        () => true,
+      );
+      client.release(lost);
       throw error;
     }
   }

@@ -3,7 +3,6 @@ import type pg from "pg";
 import type { TestDatabase } from "./database.js";
 import type { Queryable } from "./log.js";
 import type { Persona } from "./personas.js";
-import { withClient } from "./template.js";
 
 /** What tests know of a trail, to treat all of them alike. */
 export interface Trail {
@@ -157,10 +156,15 @@ export async function uncaptured<T extends pg.QueryResultRow>(
   statement: string,
   values: unknown[] = [],
 ): Promise<pg.QueryResult<T>> {
-  return withClient(database.url(), async (client) => {
-    await client.query("set session_replication_role = replica");
-    return client.query<T>(statement, values);
-  });
+  const client = await database.superuser.connect();
+  try {
+    await client.query("begin; set local session_replication_role = replica");
+    return await client.query<T>(statement, values);
+  } finally {
+    // After an error this is a rollback.
+    await client.query("commit");
+    client.release();
+  }
 }
 
 /** A new organisation. */
