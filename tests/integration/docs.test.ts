@@ -161,21 +161,21 @@ describe("the commands of every page", () => {
   }
 
   async function helpOf(...argv: string[]): Promise<string> {
-    const tsx = join(projectRoot, "node_modules", ".bin", "tsx");
-    return (await promisify(execFile)(tsx, [...argv, "--help"], { cwd: projectRoot })).stdout;
+    const args = [...argv, "--help"];
+    return (await promisify(execFile)(process.execPath, args, { cwd: projectRoot })).stdout;
   }
 
   test.each([...commands])("%s", async (command, options) => {
     const name = command.split(" ").at(-1) ?? "";
     if (command.startsWith("npx ")) {
-      const help = await helpOf("src/cli.ts", name);
+      const help = await helpOf("dist/cli.js", name);
       // Of a command that it does not have, it shows its own usage.
       expect(help).toContain(`Usage: pgtrail ${name} `);
       for (const option of options) expect(help).toContain(` ${option} `);
     } else {
       expect(Object.keys(scripts)).toContain(name);
       if (options.length === 0) return;
-      const help = await helpOf((scripts[name] ?? "").replace(/^tsx /, ""));
+      const help = await helpOf("--import", "tsx", (scripts[name] ?? "").replace(/^tsx /, ""));
       for (const option of options) expect(help).toContain(` ${option} `);
     }
   });

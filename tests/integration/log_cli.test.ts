@@ -21,7 +21,7 @@ import {
 import { ids, useCluster, useDatabase } from "../harness/index.js";
 import { makeWitness } from "../unit/verify/witness.js";
 
-const cluster = useCluster();
+const cluster = useCluster({ fsync: "off" });
 const database = useDatabase(cluster);
 const origin = "example.org/audit";
 

@@ -382,7 +382,7 @@ describe("a run of the evaluation of badges", () => {
         evaluation,
         {
           ...evaluation,
-          id: uuid7(monthsAgo(login === "migrator" ? 80 : 90)),
+          id: uuid7(monthsAgo(login === "migrator" ? 7 : 8)),
           activity_id: ids.orgAdminA,
           badges_evaluated: [badge],
           criteria_outcomes: { [badge]: true },
@@ -463,7 +463,7 @@ describe("a run of the evaluation of badges", () => {
   });
 
   test("is not recorded by a dry run", async () => {
-    const lines = await linesOf([{ ...evaluation, id: uuid7(monthsAgo(100)) }]);
+    const lines = await linesOf([{ ...evaluation, id: uuid7(monthsAgo(9)) }]);
     expect(await replay(lines, "--dry-run")).toMatchObject({ code: 0, counts: { inserted: 1 } });
     expect(await runsOf(lines)).toEqual([]);
   });
@@ -495,7 +495,7 @@ describe("it acts as", () => {
   test.each(["migrator", undefined] as const)(
     "the login, where that may insert: %s",
     async (login) => {
-      const entry = newEntry({ id: uuid7(monthsAgo(60)) });
+      const entry = newEntry({ id: uuid7(monthsAgo(41)) });
       const url = database.url(login);
       const { code, stderr } = await run(["-"], logOf(entry), { DATABASE_URL: url });
       expect(`${code} ${stderr}`).toBe("0 ");
@@ -504,7 +504,7 @@ describe("it acts as", () => {
   );
 
   test("service_role, where only that may insert", async () => {
-    const entry = newEntry({ id: uuid7(monthsAgo(70)) });
+    const entry = newEntry({ id: uuid7(monthsAgo(42)) });
     const redacted = failureLine(newEntry(), { event: null });
     const { code, stdout } = await run(["-"], `${logOf(entry)}${redacted}\n`, {
       DATABASE_URL: database.url("authenticator"),

@@ -8,7 +8,7 @@ import { projectRoot } from "../../scripts/lib/files.js";
 import { freePort } from "../../src/cluster.js";
 import { ids, useCluster, useDatabase } from "../harness/index.js";
 
-const cluster = useCluster();
+const cluster = useCluster({ fsync: "off" });
 const database = useDatabase(cluster);
 
 /** A line of JSON that a worker prints. */
@@ -160,19 +160,6 @@ describe("pgtrail worker --once", () => {
     expect(rows).toEqual([{ verified: true, purged: true }]);
   });
 
-  test("seals more than one call takes", { timeout: 90_000 }, async () => {
-    await database.superuser.query(
-      "insert into audit_log (organisation_id, action) select $1, 'many' from generate_series(1, 50001)",
-      [ids.organisationA],
-    );
-    const { exited, runs } = worker(["--once"]);
-    expect(await exited).toBe(0);
-    const sealed = ofJob(runs(), "seal").map(({ result }) => result);
-    expect(sealed.length).toBe(2);
-    expect(sealed[0]).toBe(50_000);
-    expect(sealed[1]).toBeGreaterThan(0);
-  });
-
   test("ends with 1 when a job is refused, and tries the other one", async () => {
     const url = new URL(database.url());
     url.username = "stranger";
@@ -218,6 +205,24 @@ describe("pgtrail worker --once", () => {
     expect(await again.exited).toBe(0);
     expect(working.received.map(({ body }) => body.alert)).toContain(alert);
     expect(again.warnings().filter(({ kind }) => kind === "first of once")).toHaveLength(1);
+  });
+});
+
+describe("pgtrail worker --once with more than one call takes", () => {
+  // Of its own, since maintenance and verify() read all that a log has.
+  const own = useDatabase(cluster);
+
+  test("seals until nothing is left", { timeout: 90_000 }, async () => {
+    await own.superuser.query(
+      "insert into audit_log (organisation_id, action) select $1, 'many' from generate_series(1, 50001)",
+      [ids.organisationA],
+    );
+    const { exited, runs } = worker(["--once"], { DATABASE_URL: own.url("migrator") });
+    expect(await exited).toBe(0);
+    const sealed = ofJob(runs(), "seal").map(({ result }) => result);
+    expect(sealed.length).toBe(2);
+    expect(sealed[0]).toBe(50_000);
+    expect(sealed[1]).toBeGreaterThan(0);
   });
 });
 
