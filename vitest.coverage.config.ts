@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // What a condition that comes true may take on a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     include: [
       "tests/unit/writer/**/*.test.ts",
       "tests/unit/scrub.test.ts",

@@ -106,16 +106,20 @@ test("half-open, the server hears and the client does not hear of it", async () 
 
 test("is late by what was asked for", async () => {
   const client = await open();
-  const start = performance.now();
-  await client.query("select");
-  const undelayed = performance.now() - start;
+  const undelayed: number[] = [];
+  for (let n = 0; n < 20; n++) {
+    const start = performance.now();
+    await client.query("select");
+    undelayed.push(performance.now() - start);
+  }
 
   await proxy.set({ kind: "latency", milliseconds: 100 });
   const delayed = performance.now();
   await Promise.all([say(client, "late"), say(client, "later")]);
   // Either way adds its own 100; timers may be a millisecond early.
   expect(performance.now() - delayed).toBeGreaterThan(195);
-  expect(undelayed).toBeLessThan(195);
+  // Of a busy machine not each takes less.
+  expect(Math.min(...undelayed)).toBeLessThan(195);
   expect(await heard()).toEqual(["late", "later"]);
 });
 

@@ -383,7 +383,8 @@ describe("checkpoint --sign --to a URL", () => {
       ).rowCount;
     status = code;
     const state = join(directory, "state");
-    const failed = await sign(url, "--state", state, "--timeout", "0.5");
+    const timeout = code === 0 ? "0.5" : "20";
+    const failed = await sign(url, "--state", state, "--timeout", timeout);
     expect(failed).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(

@@ -404,12 +404,15 @@ describe("retention", () => {
       await blocker.query("begin");
       await blocker.query(lock, values);
       done = work();
-      await vi.waitFor(async () => {
-        const { rows } = await database.superuser.query(
-          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-        );
-        expect(rows).toHaveLength(1);
-      });
+      await vi.waitFor(
+        async () => {
+          const { rows } = await database.superuser.query(
+            "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+          );
+          expect(rows).toHaveLength(1);
+        },
+        { timeout: 20_000 },
+      );
       await record(coordinators, ids.organisationA, new Date(), new Date());
       await blocker.query("commit");
     } finally {

@@ -429,7 +429,7 @@ describe("what goes wrong beside a call is told", () => {
     failure.code = "EIO";
     const { spool, errors } = await openTold(fs, { fsync: "interval" });
     await fill(spool, entries(1));
-    await expect.poll(() => errors, { timeout: 5000 }).toEqual(["EIO: injected"]);
+    await expect.poll(() => errors).toEqual(["EIO: injected"]);
   });
 
   test("a directory that cannot be read, on standard error when nobody else is told", async () => {

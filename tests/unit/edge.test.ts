@@ -467,7 +467,8 @@ describe("with supabase-js", () => {
       code: "401",
     },
   ])("$what is told, and the key is not", async ({ answer, code }) => {
-    const { audit, lines } = await served(answer, { timeoutMs: 200 });
+    const timeoutMs = answer === "hang" ? 200 : 20_000;
+    const { audit, lines } = await served(answer, { timeoutMs });
     const results = await Promise.all([audit.log(event), audit.insertEvaluationLog(evaluation)]);
     expect(results.map(({ status }) => status)).toEqual(["dropped", "dropped"]);
     expect(lines.map((line) => JSON.parse(line).code)).toEqual([code, code]);
@@ -490,7 +491,7 @@ describe("with supabase-js", () => {
     await server.until(1);
     expect(settled).not.toHaveBeenCalled();
     await server.close();
-    await vi.waitUntil(() => settled.mock.calls.length > 0);
+    await vi.waitUntil(() => settled.mock.calls.length > 0, { timeout: 20_000 });
     expect(settled).toHaveBeenCalledWith(expect.objectContaining({ status: "dropped" }));
   });
 });
