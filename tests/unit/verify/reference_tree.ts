@@ -7,8 +7,8 @@ import { TILE_WIDTH, type Tile, tileLevels } from "../../../src/verify/index.js"
  */
 export class ReferenceTree {
   readonly #leaves: readonly Buffer[];
-  /** Hashes of ranges that begin at a multiple of their length, a power of two. */
-  readonly #perfect = new Map<string, Buffer>();
+  /** Hashes of the ranges that were asked for. */
+  readonly #known = new Map<string, Buffer>();
 
   constructor(entries: readonly Uint8Array[]) {
     this.#leaves = entries.map((entry) => sha256(Buffer.of(0), entry));
@@ -23,13 +23,12 @@ export class ReferenceTree {
     const length = to - from;
     if (length === 0) return sha256();
     if (length === 1) return this.leaf(from);
-    const isPerfect = Number.isInteger(Math.log2(length)) && from % length === 0;
     const key = `${from}-${to}`;
-    const known = this.#perfect.get(key);
+    const known = this.#known.get(key);
     if (known) return known;
     const middle = from + split(length);
     const hash = sha256(Buffer.of(1), this.root(middle, from), this.root(to, middle));
-    if (isPerfect) this.#perfect.set(key, hash);
+    this.#known.set(key, hash);
     return hash;
   }
 
