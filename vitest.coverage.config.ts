@@ -14,7 +14,7 @@ export default defineConfig({
       "tests/integration/writer_spool.test.ts",
     ],
     globalSetup: "tests/harness/setup.ts",
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     coverage: {
       include: ["src/writer/**"],

@@ -374,7 +374,7 @@ test("replaying the entries gives the table, and row_at every state it had", asy
   );
   // Otherwise all of it would be about empty tables.
   expect(happened).toBeGreaterThan(25);
-}, 60_000);
+});
 
 test("before refresh_tracking() the same is captured as after it", async () => {
   let captured = 0;
@@ -428,4 +428,4 @@ test("before refresh_tracking() the same is captured as after it", async () => {
     { numRuns: 25, interruptAfterTimeLimit: 15_000 },
   );
   expect(captured).toBeGreaterThan(25);
-}, 60_000);
+});

@@ -717,5 +717,5 @@ describe("verify --database-url", () => {
       /Stopped at leaf (\d+); go on with --from-leaf \1/.exec(await output) ?? [];
     const rest = JSON.parse(await done(["verify", "--json", "--from-leaf", leaf]));
     expect(rest).toMatchObject({ verified: true, from: Number(leaf), to: rest.size });
-  }, 60_000);
+  });
 });

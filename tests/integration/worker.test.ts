@@ -212,7 +212,7 @@ describe("pgtrail worker --once with more than one call takes", () => {
   // Of its own, since maintenance and verify() read all that a log has.
   const own = useDatabase(cluster);
 
-  test("seals until nothing is left", { timeout: 90_000 }, async () => {
+  test("seals until nothing is left", async () => {
     await own.superuser.query(
       "insert into audit_log (organisation_id, action) select $1, 'many' from generate_series(1, 50001)",
       [ids.organisationA],
@@ -307,7 +307,7 @@ describe("pgtrail worker", () => {
     expect(await running.stop()).toBe(0);
   });
 
-  test("survives a server that is stopped and started again", { timeout: 60_000 }, async () => {
+  test("survives a server that is stopped and started again", async () => {
     const running = await startWorker(["--seal-every", "1"]);
     await cluster.cluster.stop("immediate");
     const tries = () => ofJob(running.warnings(), "connection");
@@ -468,8 +468,13 @@ describe("alerts", () => {
     const running = worker(["--webhook", hook.url, "--seal-every", "1"]);
     await hook.until(1);
     await running.until(() => ofJob(running.runs(), "seal").length >= 3);
+    // On a busy machine the first one has been given up by now, and this one has not.
+    await setAlert("no answer to this", "critical");
+    const posted = () => hook.received.find(({ body }) => body.kind === "no answer to this");
+    await vi.waitUntil(posted, { timeout: 20_000, interval: 20 });
     expect(await running.stop()).toBe(0);
-    expect(ofJob(running.warnings(), "webhook")[0]?.error).toEqual({
+    const tries = ofJob(running.warnings(), "webhook");
+    expect(tries.find((line) => line.for === posted()?.body.alert)?.error).toEqual({
       code: null,
       message: "the worker was stopped meanwhile",
     });

@@ -63,7 +63,7 @@ describe("the sample platform", () => {
     );
   });
 
-  it("has a history of about 10,000 events in the order of their time", { timeout: 60_000 }, () => {
+  it("has a history of about 10,000 events in the order of their time", () => {
     fc.assert(
       fc.property(seeds, times, (seed, start) => {
         const platform = samplePlatform(seed);
@@ -72,7 +72,8 @@ describe("the sample platform", () => {
 
         expect(events.length).toBeGreaterThan(9_000);
         expect(events.length).toBeLessThan(11_500);
-        expect(ids).toEqual([...new Set(ids)].sort());
+        // As one text, which is compared at once.
+        expect(ids.join()).toBe([...new Set(ids)].sort().join());
         expect(timeOf(ids[0] ?? "")).toBeGreaterThanOrEqual(start);
         expect(timeOf(ids.at(-1) ?? "")).toBeLessThan(start + SAMPLE_SPAN);
       }),
@@ -109,9 +110,7 @@ describe("the other trails of the sample platform", () => {
     return sampleTrails(platform, sampleEvents(platform, seed, start), seed, start);
   }
 
-  it("lie in the same time, each in its order, and are modest in number", {
-    timeout: 60_000,
-  }, () => {
+  it("lie in the same time, each in its order, and are modest in number", () => {
     fc.assert(
       fc.property(seeds, times, (seed, start) => {
         for (const entries of Object.values(sample(seed, start))) {

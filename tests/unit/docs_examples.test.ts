@@ -153,7 +153,6 @@ test.each(["docs/writer.md", "docs/edge.md", "docs/reporters.md"])(
     expect(blocks.length).toBeGreaterThan(1);
     expect(await defectsOf(blocks)).toEqual([]);
   },
-  60_000,
 );
 
 test("an example that is wrong is told, with its line", async () => {
@@ -162,4 +161,4 @@ test("an example that is wrong is told, with its line", async () => {
     expect.stringMatching(/^docs\/some\.md:10: error TS2\d+: .*organizationId/),
     expect.stringMatching(/^docs\/some\.md:11: error TS2322/),
   ]);
-}, 60_000);
+});

@@ -93,9 +93,7 @@ describe("a structured line", () => {
     expect(defects).toEqual([]);
   });
 
-  test("is found once, whatever it holds, whatever wraps it and whatever is around it", {
-    timeout: 60_000,
-  }, async () => {
+  test("is found once, whatever it holds, whatever wraps it and whatever is around it", async () => {
     const section = fc.record({
       name: fc.constantFrom(...names),
       failures: fc.array(failure, { minLength: 1, maxLength: 3 }),
@@ -139,7 +137,7 @@ describe("a structured line", () => {
   });
 
   // The machine may be busy: what counts is that it ends.
-  test("of many MiB does not exhaust the stack", { timeout: 60_000 }, () => {
+  test("of many MiB does not exhaust the stack", () => {
     const line = failureLine(newEntry({ details: { note: "\\".repeat(5_000_000) } }));
     expect(findFailures(`prefix ${line}`).objects).toHaveLength(1);
   });
@@ -228,7 +226,7 @@ test("what users make an application log is no line of the writer", async () => 
   expect(objects).toEqual([]);
 });
 
-test("a line of another kind is given up, however it is nested", { timeout: 60_000 }, async () => {
+test("a line of another kind is given up, however it is nested", async () => {
   const marker = '"type":"audit_write_failed"';
   const { objects, defects } = await findIn('{"a":'.repeat(50_000) + marker, 65_536);
   expect(objects).toEqual([]);

@@ -35,4 +35,4 @@ test("pgtrail/verify uses what a browser has and nothing of Node's", async () =>
   } finally {
     await rm(directory, { recursive: true });
   }
-}, 60_000);
+});

@@ -1,10 +1,7 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { nodeAlgorithms } from "../../../src/node_algorithms.js";
 import { checkTiles, type TileDefect, tilePath, webCrypto } from "../../../src/verify/index.js";
 import { treeOf } from "./reference_tree.js";
-
-// Trees of three levels of tiles take their time.
-vi.setConfig({ testTimeout: 60_000 });
 
 const tree = treeOf(66_000);
 
