@@ -134,7 +134,7 @@ describe.each(trailNames)("cursor laws of %s", (trail) => {
       ),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 
   test("numbered pages and cursor pages are the same pages", async () => {
     const { organisation, coordinator } = await newTenant();

@@ -87,7 +87,7 @@ beforeAll(async () => {
      where parent.relkind = 'I'`,
   );
   indexes = new Map(rows.map(({ child, parent }) => [child, parent]));
-}, 120_000);
+});
 
 const plansOf = (
   trail: TrailName,

@@ -282,7 +282,7 @@ describe("a summary", () => {
 
     const { rows } = await database.superuser.query("select * from pgtrail.verify_rollups()");
     expect(rows).toEqual([]);
-  }, 120_000);
+  });
 
   test("has what could not be sealed, once", async () => {
     await purge("true", []);

@@ -62,7 +62,7 @@ const READY = "Ctrl-C stops the server";
 
 describe("pgtrail up", () => {
   it("shows the demo, stops on a signal and adds nothing the next time", {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const first = up("--demo");
     const tour = await first.told(READY);
@@ -95,7 +95,7 @@ describe("pgtrail up", () => {
         const { rows } = await client.query("select tree_size::int as size from pgtrail.log");
         expect(rows[0].size).toBeGreaterThanOrEqual(events);
       },
-      { timeout: 30_000, interval: 100 },
+      { timeout: 100_000, interval: 100 },
     );
     await client.end();
 
@@ -106,7 +106,7 @@ describe("pgtrail up", () => {
     expect(await second.stop("SIGINT")).toMatchObject({ code: 0 });
   });
 
-  it("stops cleanly while it loads, and goes on from there", { timeout: 120_000 }, async () => {
+  it("stops cleanly while it loads, and goes on from there", { timeout: 240_000 }, async () => {
     const interrupted = up("--demo");
     await interrupted.told(/ of [\d,]+ events/);
     const { code, output } = await interrupted.stop("SIGINT");

@@ -205,7 +205,7 @@ describe("log", () => {
     expect(rows.find(({ changes }) => changes.short)?.changes.numbers).toMatch(/^\[left out/);
   });
 
-  test("whatever an application passes, Postgres takes", { timeout: 120_000 }, async () => {
+  test("whatever an application passes, Postgres takes", async () => {
     const { writer, lines } = newWriter({ batching: { maxEntries: 100, maxDelayMs: 20 } });
     const value = fc.oneof(
       fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true }),
