@@ -268,8 +268,8 @@ async function untilCalm(writer: AuditWriter, lines: readonly string[]): Promise
     told = lines.length;
     expect(written - writtenBefore).toBeGreaterThan(100);
   });
-  // Nothing but a busy machine was in the way.
-  expect(lines.filter((line) => !/no answer within|timeout/.test(line))).toEqual([]);
+  // What failed was for want of time: neither the server nor the system has said why.
+  expect(lines.filter((line) => JSON.parse(line).code !== null)).toEqual([]);
 }
 
 /** About 500 events a second until it is stopped; then what became of each. Raises what log() raises. */
