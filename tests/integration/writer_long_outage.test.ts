@@ -69,7 +69,7 @@ test("100,000 events during an outage cost no memory, and every one of them is r
   expect(await numbers()).toEqual(all);
   expect(await replay(file)).toMatchObject({ inserted: 0, alreadyThere: EVENTS });
   expect(await numbers()).toEqual(all);
-}, 240_000);
+}, 600_000);
 
 /** Starts a process that logs the events through the proxy, with standard error going to a file. */
 async function startApplication(file: string) {
