@@ -120,9 +120,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.safe_error(text, text) from public, anon, authenticated, pgtrail_auditor;
-grant execute on function pgtrail.safe_error(text, text) to service_role;
-comment on function pgtrail.safe_error(text, text) is
+revoke all on function pgtrail.safe_error from public, anon, authenticated, pgtrail_auditor;
+grant execute on function pgtrail.safe_error to service_role;
+comment on function pgtrail.safe_error is
     'Returns what went wrong in a fixed vocabulary, <context>.<kind>, such as database.timeout: safe to store and to '
     'show, whatever the error said. sqlstate is a SQLSTATE, an HTTP status, or a word of the vocabulary, which is '
     'returned as it is; of anything else the kind is unknown. context is one of '

@@ -12,9 +12,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._greatest_id() from public, anon;
-grant execute on function pgtrail._greatest_id() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._greatest_id() is 'Returns the UUID that lies behind the id of every entry.';
+revoke all on function pgtrail._greatest_id from public, anon;
+grant execute on function pgtrail._greatest_id to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._greatest_id is 'Returns the UUID that lies behind the id of every entry.';
 
 create or replace function pgtrail._least_id()
     returns uuid
@@ -26,9 +26,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._least_id() from public, anon;
-grant execute on function pgtrail._least_id() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._least_id() is 'Returns the UUID that lies before the id of every entry.';
+revoke all on function pgtrail._least_id from public, anon;
+grant execute on function pgtrail._least_id to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._least_id is 'Returns the UUID that lies before the id of every entry.';
 
 create or replace function pgtrail._refuse_time(at timestamptz)
     returns uuid
@@ -42,9 +42,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._refuse_time(timestamptz) from public, anon;
-grant execute on function pgtrail._refuse_time(timestamptz) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._refuse_time(timestamptz) is 'Raises 22008: for times that pgtrail.uuid7 cannot hold.';
+revoke all on function pgtrail._refuse_time from public, anon;
+grant execute on function pgtrail._refuse_time to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._refuse_time is 'Raises 22008: for times that pgtrail.uuid7 cannot hold.';
 
 -- Definer: writers may not look at pgtrail_partitions.
 create or replace function pgtrail.event_id(trail regclass, id uuid, at timestamptz)
@@ -102,9 +102,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.event_id(regclass, uuid, timestamptz) from public, anon, authenticated, pgtrail_auditor;
-grant execute on function pgtrail.event_id(regclass, uuid, timestamptz) to service_role;
-comment on function pgtrail.event_id(regclass, uuid, timestamptz) is
+revoke all on function pgtrail.event_id from public, anon, authenticated, pgtrail_auditor;
+grant execute on function pgtrail.event_id to service_role;
+comment on function pgtrail.event_id is
     'Returns the id under which an event is recorded: the given UUIDv7, or a new one of the given time, or of now. '
     'Raises 22023 when the id is no UUIDv7 or contradicts the time, 23514 when the event lies more than 5 minutes '
     'ahead or in a month for which the trail has no partition.';
@@ -119,9 +119,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.platform_organisation() from public, anon;
-grant execute on function pgtrail.platform_organisation() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.platform_organisation() is
+revoke all on function pgtrail.platform_organisation from public, anon;
+grant execute on function pgtrail.platform_organisation to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.platform_organisation is
     'Returns the all-zero organisation: the platform itself, which entries that concern no single tenant carry.';
 
 -- One body for all versions of Postgres: uuidv7() of 18 takes an interval to shift by, not a time.
@@ -151,9 +151,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.uuid7(timestamptz) from public, anon;
-grant execute on function pgtrail.uuid7(timestamptz) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.uuid7(timestamptz) is
+revoke all on function pgtrail.uuid7 from public, anon;
+grant execute on function pgtrail.uuid7 to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.uuid7 is
     'Makes a UUIDv7 (RFC 9562) of the given time, which must lie between 1970 and the year 10889 (else 22008). '
     'Ids of one process sort by time to about a quarter of a microsecond.';
 
@@ -175,9 +175,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.uuid7_floor(timestamptz) from public, anon;
-grant execute on function pgtrail.uuid7_floor(timestamptz) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.uuid7_floor(timestamptz) is
+revoke all on function pgtrail.uuid7_floor from public, anon;
+grant execute on function pgtrail.uuid7_floor to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.uuid7_floor is
     'Returns the smallest UUIDv7 whose time is not before the given time: the bound of partitions, '
     'date filters and purges. Times that no UUIDv7 has (before 1970, infinity) give the nearest one that has.';
 
@@ -194,9 +194,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.uuid7_time(uuid) from public, anon;
-grant execute on function pgtrail.uuid7_time(uuid) to authenticated, service_role, pgtrail_auditor, pgtrail_purger;
-comment on function pgtrail.uuid7_time(uuid) is
+revoke all on function pgtrail.uuid7_time from public, anon;
+grant execute on function pgtrail.uuid7_time to authenticated, service_role, pgtrail_auditor, pgtrail_purger;
+comment on function pgtrail.uuid7_time is
     'Returns the time of a UUIDv7 (RFC 9562), to the millisecond. Of any other UUID the result means nothing.';
 
 create table pgtrail.trail (

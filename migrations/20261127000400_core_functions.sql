@@ -71,9 +71,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._archive_row_expression(text, smallint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._archive_row_expression(text, smallint) is
+revoke all on function pgtrail._archive_row_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._archive_row_expression is
     'Returns the SQL expression of the row "entry" of a trail as an archive has it: a jsonb object of the columns that '
     'its entry has, and of the event''s time. Of an erasable column {"value", "salt"}, or {"commitment"} once it is '
     'erased, of a digested one {"value", "salt": ""}; times as ISO 8601 in UTC.';
@@ -102,9 +101,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_archived(text, date)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._is_archived(text, date) is
+revoke all on function pgtrail._is_archived from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._is_archived is
     'Tells whether a trail''s month was archived as it is now: as many entries as the log has, and nothing of it '
     'erased since. A month without entries needs no archive.';
 
@@ -123,9 +121,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._require_month(date) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._require_month(date) is
-    'Raises 22023 unless the date is the first day of a month.';
+revoke all on function pgtrail._require_month from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._require_month is 'Raises 22023 unless the date is the first day of a month.';
 
 create or replace function pgtrail._sealed_entry_count(trail_name text, month date)
     returns bigint
@@ -141,9 +138,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._sealed_entry_count(text, date)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._sealed_entry_count(text, date) is
+revoke all on function pgtrail._sealed_entry_count from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._sealed_entry_count is
     'Returns how many entries of a trail''s month the log has, without those that a retention policy removed.';
 
 create or replace function pgtrail.archivable_months()
@@ -173,9 +169,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archivable_months() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archivable_months() to pgtrail_auditor;
-comment on function pgtrail.archivable_months() is
+revoke all on function pgtrail.archivable_months from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archivable_months to pgtrail_auditor;
+comment on function pgtrail.archivable_months is
     'Returns the months of trails that retention may drop as a whole and that are not archived, with how many entries '
     'the log has of each. Months without entries are none of them.';
 
@@ -198,9 +194,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archive_digest(regclass, date) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archive_digest(regclass, date) to pgtrail_auditor;
-comment on function pgtrail.archive_digest(regclass, date) is
+revoke all on function pgtrail.archive_digest from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_digest to pgtrail_auditor;
+comment on function pgtrail.archive_digest is
     'Returns the SHA-256 of the file that a trail''s month (UTC, named by its first day) was archived in; null when '
     'it was not, or is not any more as it was then. Raises 22023.';
 
@@ -305,10 +301,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archive_entries(regclass, date, bigint, int)
-    from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archive_entries(regclass, date, bigint, int) to pgtrail_auditor;
-comment on function pgtrail.archive_entries(regclass, date, bigint, int) is
+revoke all on function pgtrail.archive_entries from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_entries to pgtrail_auditor;
+comment on function pgtrail.archive_entries is
     'Returns the sealed entries of a trail''s month (UTC, named by its first day) behind a leaf, in the order of the '
     'log: leaf, the bytes whose hash the leaf is, and the columns in readable form, {"value", "salt"} of those that '
     'the entry has hashed. Entries that are not as they were sealed are left out: fewer than the log''s count means '
@@ -339,9 +334,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archive_header(regclass, date) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archive_header(regclass, date) to pgtrail_auditor;
-comment on function pgtrail.archive_header(regclass, date) is
+revoke all on function pgtrail.archive_header from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_header to pgtrail_auditor;
+comment on function pgtrail.archive_header is
     'Returns what the header of an archive of a trail''s month (UTC, named by its first day) says: the origin of the '
     'log, the column with the time of the event, and the columns of the entries by format, {"<trail>/<version>": '
     '[...]}. Raises 22023.';
@@ -367,10 +362,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.has_erasures_since(regclass, date, timestamptz)
-    from public, anon, authenticated, service_role;
-grant execute on function pgtrail.has_erasures_since(regclass, date, timestamptz) to pgtrail_auditor;
-comment on function pgtrail.has_erasures_since(regclass, date, timestamptz) is
+revoke all on function pgtrail.has_erasures_since from public, anon, authenticated, service_role;
+grant execute on function pgtrail.has_erasures_since to pgtrail_auditor;
+comment on function pgtrail.has_erasures_since is
     'Tells whether something of a trail''s month (UTC, named by its first day) was erased at or after a time. Raises '
     '22023.';
 
@@ -433,9 +427,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.record_archive(regclass, date, bigint, bigint, bytea, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.record_archive(regclass, date, bigint, bigint, bytea, text) is
+revoke all on function pgtrail.record_archive from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.record_archive is
     'Notes that a trail''s month was archived in a file, which was verified against the tree of tree_size: from then '
     'on retention may drop the month. sha256 is the digest of the file. Once more takes the place of the first. '
     'Audited, so that the log has the digest. Raises 22023, also when entries is not what the log has.';
@@ -459,9 +452,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.sealed_entries(date) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.sealed_entries(date) to pgtrail_auditor;
-comment on function pgtrail.sealed_entries(date) is
+revoke all on function pgtrail.sealed_entries from public, anon, authenticated, service_role;
+grant execute on function pgtrail.sealed_entries to pgtrail_auditor;
+comment on function pgtrail.sealed_entries is
     'Returns how many entries the log has of a month (UTC, named by its first day), by trail, without those that a '
     'retention policy removed. Raises 22023.';
 
@@ -498,10 +491,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._attach_capture(pgtrail.tracked_table)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._attach_capture(pgtrail.tracked_table) is
-    'Gives a table the trigger function and the triggers that capture it.';
+revoke all on function pgtrail._attach_capture from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._attach_capture is 'Gives a table the trigger function and the triggers that capture it.';
 
 -- After the statement, from its transition tables: measured, a row of a bulk change then costs a third or less of what
 -- it costs after the row, because the executor is started once and not for each entry. A statement of one row, which
@@ -688,10 +679,8 @@ end;$body$,
 end;
 $$;
 
-revoke all on function pgtrail._capture_body(pgtrail.tracked_table)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._capture_body(pgtrail.tracked_table) is
-    'Returns the body of the trigger function that captures a table.';
+revoke all on function pgtrail._capture_body from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._capture_body is 'Returns the body of the trigger function that captures a table.';
 
 -- Both transition tables of an update have its rows in the same order, so their numbers pair them, whatever happens to
 -- the primary key. uuid7() is volatile, and there is an offset: both keep the planner from evaluating a diff once for
@@ -773,9 +762,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._capture_query(pgtrail.tracked_table, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._capture_query(pgtrail.tracked_table, text) is
+revoke all on function pgtrail._capture_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._capture_query is
     'Returns the SELECT of the entries that an INSERT, UPDATE, DELETE or TRUNCATE of a table makes, of an UPDATE for '
     'rows that keep their key, and, as REKEYED FROM and REKEYED TO, for those that do not; for its trigger '
     'function: with level statement from old_rows and new_rows, with level row from the rows $1 and $2.';
@@ -810,9 +798,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._capture_shape(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._capture_shape(regclass) to pgtrail_auditor;
-comment on function pgtrail._capture_shape(regclass) is
+revoke all on function pgtrail._capture_shape from public, anon, authenticated, service_role;
+grant execute on function pgtrail._capture_shape to pgtrail_auditor;
+comment on function pgtrail._capture_shape is
     'Returns what captures of a table depend on, as text: the functions that make its trigger function, its name, its '
     'columns with their types, and its primary key.';
 
@@ -895,8 +883,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._change_context() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._change_context() is
+revoke all on function pgtrail._change_context from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._change_context is
     'Returns who makes a change, as far as the session tells, as columns of an entry. actor_source in details is '
     'claims (the sub of a token that PostgREST verified; kind user, or impersonated with "act" of RFC 8693), context '
     '(what pgtrail.set_context() was told; kind service) or session (the login role; kind system).';
@@ -984,9 +972,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._changes_expression(pgtrail.tracked_table, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._changes_expression(pgtrail.tracked_table, text) is
+revoke all on function pgtrail._changes_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._changes_expression is
     'Returns the SQL expression of what an INSERT, UPDATE or DELETE changes, {"column": {"old", "new"}}, of the rows '
     'old and new.';
 
@@ -1002,9 +989,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._current_capture_query(text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._current_capture_query(text, text) is
+revoke all on function pgtrail._current_capture_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._current_capture_query is
     'Returns what pgtrail._capture_query() does for a table as it is now, by its entity_type.';
 
 -- Definer: the trigger function belongs to pgtrail_owner.
@@ -1021,10 +1007,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_capture(text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_capture(text) is
-    'Removes the trigger function of a table that is tracked no longer.';
+revoke all on function pgtrail._drop_capture from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_capture is 'Removes the trigger function of a table that is tracked no longer.';
 
 create or replace function pgtrail._entity_id(key text)
     returns text
@@ -1040,10 +1024,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entity_id(text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._entity_id(text) to service_role, pgtrail_auditor;
-comment on function pgtrail._entity_id(text) is
+revoke all on function pgtrail._entity_id from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._entity_id to service_role, pgtrail_auditor;
+comment on function pgtrail._entity_id is
     'Returns the entity_id of a primary key: the key, or, of more than 500 characters, sha256: and the hash of its '
     'UTF-8 text in hex.';
 
@@ -1075,9 +1058,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._keep_failed_writes(text, jsonb, text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._keep_failed_writes(text, jsonb, text, text) is
+revoke all on function pgtrail._keep_failed_writes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._keep_failed_writes is
     'Keeps entries (a JSON array) that could not be recorded in pgtrail.failed_write, with a WARNING whose DETAIL is '
     'JSON: entityType, entries (their number), eventIds (of the first 10), error and code. What failed_write cannot '
     'take either is in the DETAIL, as events.';
@@ -1111,10 +1093,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._key_expression(regclass, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._key_expression(regclass, text) to service_role, pgtrail_auditor;
-comment on function pgtrail._key_expression(regclass, text) is
+revoke all on function pgtrail._key_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._key_expression to service_role, pgtrail_auditor;
+comment on function pgtrail._key_expression is
     'Returns the SQL expression of the primary key of a version of a row (new, old) as text: of one column as it is, '
     'of several as a JSON array, without a key NULL.';
 
@@ -1166,9 +1147,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._make_capture(pgtrail.tracked_table)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._make_capture(pgtrail.tracked_table) is
+revoke all on function pgtrail._make_capture from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._make_capture is
     'Makes, or makes anew, the trigger function of a table and writes down what it was made for. Returns its name.';
 
 create or replace function pgtrail._organisation_expression(tracked pgtrail.tracked_table, version text)
@@ -1190,9 +1170,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._organisation_expression(pgtrail.tracked_table, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._organisation_expression(pgtrail.tracked_table, text) is
+revoke all on function pgtrail._organisation_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._organisation_expression is
     'Returns the SQL expression of the tenant of a version of a row (new, old): NULL where the table names none.';
 
 create or replace function pgtrail._shortened_changes(changes jsonb)
@@ -1217,9 +1196,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._shortened_changes(jsonb)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._shortened_changes(jsonb) is
+revoke all on function pgtrail._shortened_changes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._shortened_changes is
     'Returns changes that take 64 KiB at most: values of more than 200 bytes are shortened, and where there are too '
     'many columns for that, all of it, under the name *.';
 
@@ -1236,8 +1214,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._shortened_value(text) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._shortened_value(text) is
+revoke all on function pgtrail._shortened_value from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._shortened_value is
     'Returns what is captured of a value that is too long: {"cut": its first 100 characters, "bytes", "sha256": of its '
     'UTF-8 text, in hex}.';
 
@@ -1268,9 +1246,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._value_expression(oid, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._value_expression(oid, text) is
+revoke all on function pgtrail._value_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._value_expression is
     'Returns the SQL expression of a value of a type as jsonb_build_object() is to take it to be captured: as it is, '
     'bytea as hex, and what is longer than 8,192 bytes as text shortened.';
 
@@ -1297,9 +1274,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.refresh_tracking()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.refresh_tracking() is
+revoke all on function pgtrail.refresh_tracking from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.refresh_tracking is
     'Makes the trigger functions of tracked tables anew that were altered, and returns their number. Until then their '
     'changes are captured too, only slower. A table whose organisation_column is gone, or no uuid, belongs to the '
     'platform.';
@@ -1352,9 +1328,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.replay_failed_writes(int)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.replay_failed_writes(int) is
+revoke all on function pgtrail.replay_failed_writes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.replay_failed_writes is
     'Records what pgtrail.failed_write keeps, under the ids and so the times of the changes, and returns how many: at '
     'most max_entries. Those that fail again stay, with the error of the last time.';
 
@@ -1426,9 +1401,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.row_at(regclass, text, timestamptz) from public, anon, authenticated;
-grant execute on function pgtrail.row_at(regclass, text, timestamptz) to service_role, pgtrail_auditor;
-comment on function pgtrail.row_at(regclass, text, timestamptz) is
+revoke all on function pgtrail.row_at from public, anon, authenticated;
+grant execute on function pgtrail.row_at to service_role, pgtrail_auditor;
+comment on function pgtrail.row_at is
     'Returns a row of a tracked table as it was, as JSON, or null when there was none with that key (entity_id). '
     'Columns that are not captured are as they are now, or missing; redacted values are null, long ones shortened. '
     'After a TRUNCATE, rows from before it cannot be told. Raises 22023.';
@@ -1449,9 +1424,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_context(jsonb) from public, anon;
-grant execute on function pgtrail.set_context(jsonb) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_context(jsonb) is
+revoke all on function pgtrail.set_context from public, anon;
+grant execute on function pgtrail.set_context to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_context is
     'Says, until the end of the transaction, in whose name changes are made: actor_id, request_id, trace_id and '
     'anything else worth keeping. It is an application''s word: captured with actor_kind service and actor_source '
     'context, and ignored as an actor where PostgREST verified a token. Raises 22023.';
@@ -1485,9 +1460,8 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.tg__refresh_tracking()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.tg__refresh_tracking() is
+revoke all on function pgtrail.tg__refresh_tracking from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.tg__refresh_tracking is
     'Calls pgtrail.refresh_tracking() when a tracked table was altered. Never fails the ALTER TABLE.';
 
 -- Invoker: only who owns a table may give it triggers.
@@ -1577,9 +1551,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.track(regclass, name, name[], name[], text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.track(regclass, name, name[], name[], text, text) is
+revoke all on function pgtrail.track from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.track is
     'Captures every change of a table into audit_log, in the transaction of the change: <table>.inserted, updated, '
     'deleted and truncated, and rekeyed_from and rekeyed_to where the primary key changes. entity_type is '
     'schema.table, entity_id the primary key as text (of several columns a JSON array), changes {"column": {"old", '
@@ -1616,8 +1589,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.untrack(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.untrack(regclass) is
+revoke all on function pgtrail.untrack from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.untrack is
     'Stops capturing a table. What was captured stays, and that it stopped is an entry of audit_log. Raises 22023 when '
     'the table is not tracked.';
 
@@ -1633,9 +1606,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.unwatch_tracked_tables()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.unwatch_tracked_tables() is
+revoke all on function pgtrail.unwatch_tracked_tables from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.unwatch_tracked_tables is
     'Takes back pgtrail.watch_tracked_tables(). Raises 42501 for a role that does not own the event trigger.';
 
 -- Invoker: an event trigger belongs to who creates it, and Postgres lets a superuser do so only.
@@ -1659,9 +1631,8 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.watch_tracked_tables()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.watch_tracked_tables() is
+revoke all on function pgtrail.watch_tracked_tables from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.watch_tracked_tables is
     'Has pgtrail.refresh_tracking() called after each ALTER TABLE of a tracked table, by an event trigger. For a role '
     'that may create one. Raises 42501.';
 
@@ -1677,9 +1648,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_end(pgtrail.batch)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_end(pgtrail.batch) is
+revoke all on function pgtrail._batch_end from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_end is
     'Returns the position up to which the entries of a batch lie, its own included.';
 
 create or replace function pgtrail._batch_start(batch pgtrail.batch)
@@ -1694,10 +1664,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_start(pgtrail.batch)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_start(pgtrail.batch) is
-    'Returns the position behind which the entries of a batch lie.';
+revoke all on function pgtrail._batch_start from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_start is 'Returns the position behind which the entries of a batch lie.';
 
 create or replace function pgtrail._commitment_expression(salt text, value text)
     returns text
@@ -1710,9 +1678,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._commitment_expression(text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._commitment_expression(text, text) is
+revoke all on function pgtrail._commitment_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._commitment_expression is
     'Returns the SQL expression of what the log has of the value of an erasable column, sha256(salt of the column || '
     'UTF-8 value), from expressions of both. Of a digested column the salt is empty.';
 
@@ -1729,9 +1696,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._derived_salt_expression(text, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._derived_salt_expression(text, name) is
+revoke all on function pgtrail._derived_salt_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._derived_salt_expression is
     'Returns the SQL expression of the salt of one erasable column of an entry, sha256(salt of the row || UTF-8 name '
     'of the column), from the expression of the salt of the row.';
 
@@ -1813,11 +1779,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._encoded_entries(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._encoded_entries(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[]) is
+revoke all on function pgtrail._encoded_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._encoded_entries is
     'Returns the entries of an era behind one position and up to another, in the order of the log, with '
     'their leaf hashes (RFC 6962: sha256(0x00 || entry); null when the entry is longer than 65,535 bytes) and what '
     'they are counted by. first_leaf names a batch whose entry formats to use instead of the newest; of_trails are '
@@ -1888,11 +1851,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entries_query(
-    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entries_query(
-    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid) is
+revoke all on function pgtrail._entries_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entries_query is
     'Returns the query of the columns (of "row") of a trail''s entries that are in the log, or would be, behind one '
     'position and up to another, in the order of the log. Parameters: $1 era, $2 and $3 the '
     'transactions of the positions, $4 how many at most. Only ids from first_id to last_id are looked at.';
@@ -1921,9 +1881,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entry_bytes(text, uuid, smallint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entry_bytes(text, uuid, smallint) is
+revoke all on function pgtrail._entry_bytes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entry_bytes is
     'Returns the bytes of one entry as the log has them: what pgtrail._entry_expression says. Null when there is none.';
 
 -- json_build_array(...)::text is the one rendering that is the same under every TimeZone, DateStyle and
@@ -1980,9 +1939,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entry_expression(text, smallint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entry_expression(text, smallint) is
+revoke all on function pgtrail._entry_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entry_expression is
     'Returns the SQL expression that encodes the row "entry" of a trail: the UTF-8 text of a JSON array that begins '
     'with <trail>/<version>. Times are microseconds since 1970; erasable columns the hex of sha256(sha256(row salt '
     '|| column name) || value), or what pgtrail.erasure kept of it; digested columns the hex of sha256(value).';
@@ -1997,8 +1955,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._era_end() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._era_end() is 'Returns the position behind every entry of an era.';
+revoke all on function pgtrail._era_end from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._era_end is 'Returns the position behind every entry of an era.';
 
 -- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
 create or replace function pgtrail._erasable_expression(trail_name text, column_name name, was_erased boolean)
@@ -2027,9 +1985,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._erasable_expression(text, name, boolean)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._erasable_expression(text, name, boolean) is
+revoke all on function pgtrail._erasable_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._erasable_expression is
     'Returns the SQL expression of an erasable column in the entry of the row "entry": the commitment to its value in '
     'hex, or, where the trail was_erased, what pgtrail.erasure kept.';
 
@@ -2045,10 +2002,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._head_position(pgtrail.log)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._head_position(pgtrail.log) is
-    'Returns the position up to which the entries of the era are sealed.';
+revoke all on function pgtrail._head_position from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._head_position is 'Returns the position up to which the entries of the era are sealed.';
 
 create or replace function pgtrail._kept_salt_expression(trail_name text, column_name name)
     returns text
@@ -2064,9 +2019,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._kept_salt_expression(text, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._kept_salt_expression(text, name) is
+revoke all on function pgtrail._kept_salt_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._kept_salt_expression is
     'Returns the SQL expression of the salt of an erasable column of the row "entry", also when another column of it '
     'was erased.';
 
@@ -2113,11 +2067,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._occupied_range(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, text[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._occupied_range(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, text[]) is
+revoke all on function pgtrail._occupied_range from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._occupied_range is
     'Returns the trails of of_trails that have entries behind one position and up to another, and the '
     'least and the greatest of the ids of the first max_entries of each.';
 
@@ -2131,8 +2082,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._position_before(xid8) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._position_before(xid8) is
+revoke all on function pgtrail._position_before from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._position_before is
     'Returns the position before all entries of a transaction: where the log stands when all before it is sealed.';
 
 create or replace function pgtrail._sealed_version(first_leaf bigint, trail_name text)
@@ -2151,9 +2102,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._sealed_version(bigint, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._sealed_version(bigint, text) is
+revoke all on function pgtrail._sealed_version from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._sealed_version is
     'Returns the version of the entry format in which a batch has the entries of a trail; null when it has none.';
 
 -- The cheapest question to plan, and to answer: most trails have nothing there most of the time.
@@ -2180,9 +2130,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._trails_between(xid8, xid8) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._trails_between(xid8, xid8) to pgtrail_auditor;
-comment on function pgtrail._trails_between(xid8, xid8) is
+revoke all on function pgtrail._trails_between from public, anon, authenticated, service_role;
+grant execute on function pgtrail._trails_between to pgtrail_auditor;
+comment on function pgtrail._trails_between is
     'Returns the trails that have entries of the transactions from from_tx_id to to_tx_id, both included.';
 
 create or replace function pgtrail._unsealed_condition(trail_name text)
@@ -2215,9 +2165,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealed_condition(text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._unsealed_condition(text) is
+revoke all on function pgtrail._unsealed_condition from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._unsealed_condition is
     'Returns the condition, as SQL over the row "entry" of a trail, under which pgtrail.rollup does not have it yet.';
 
 -- The door for erasure. It belongs to pgtrail_purger, whom the guards let through; nobody else may call it.
@@ -2244,11 +2193,10 @@ begin
 end;
 $$;
 
-alter function pgtrail._erase_columns(regclass, uuid, name[]) owner to pgtrail_purger;
-revoke all on function pgtrail._erase_columns(regclass, uuid, name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._erase_columns(regclass, uuid, name[]) to pgtrail_owner;
-comment on function pgtrail._erase_columns(regclass, uuid, name[]) is
+alter function pgtrail._erase_columns owner to pgtrail_purger;
+revoke all on function pgtrail._erase_columns from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._erase_columns to pgtrail_owner;
+comment on function pgtrail._erase_columns is
     'Sets columns and the salt of one entry to null. Raises XX001 when it is not one entry.';
 
 -- The settings are those with which entries are encoded: a commitment is over the same text.
@@ -2353,9 +2301,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.erase(regclass, uuid, name[], text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.erase(regclass, uuid, name[], text) is
+revoke all on function pgtrail.erase from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.erase is
     'Erases columns of an entry: their values and the salt of the entry are gone, and what the proof of the entry '
     'needs is kept in pgtrail.erasure. Audited, with the reason; nothing happens when there is nothing to erase. '
     'Raises 22023 (no trail, columns that are not erasable, no reason), PT404 (no such entry), TR004 (under a legal '
@@ -2380,10 +2327,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._alert_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._alert_health() to pgtrail_auditor;
-comment on function pgtrail._alert_health() is
-    'Counts the critical alerts that are open.';
+revoke all on function pgtrail._alert_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._alert_health to pgtrail_auditor;
+comment on function pgtrail._alert_health is 'Counts the critical alerts that are open.';
 
 create or replace function pgtrail._failed_write_health()
     returns table (check_name text, status text, detail text)
@@ -2401,10 +2347,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._failed_write_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._failed_write_health() to pgtrail_auditor;
-comment on function pgtrail._failed_write_health() is
-    'Counts the captured changes that could not be recorded.';
+revoke all on function pgtrail._failed_write_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._failed_write_health to pgtrail_auditor;
+comment on function pgtrail._failed_write_health is 'Counts the captured changes that could not be recorded.';
 
 create or replace function pgtrail._grant_health()
     returns table (check_name text, status text, detail text)
@@ -2422,10 +2367,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._grant_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._grant_health() to pgtrail_auditor;
-comment on function pgtrail._grant_health() is
-    'Counts what pgtrail._privilege_findings() finds.';
+revoke all on function pgtrail._grant_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._grant_health to pgtrail_auditor;
+comment on function pgtrail._grant_health is 'Counts what pgtrail._privilege_findings() finds.';
 
 create or replace function pgtrail._guard_findings()
     returns table (check_name text, level text, message text, fix text)
@@ -2462,9 +2406,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._guard_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._guard_findings() to pgtrail_auditor;
-comment on function pgtrail._guard_findings() is
+revoke all on function pgtrail._guard_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._guard_findings to pgtrail_auditor;
+comment on function pgtrail._guard_findings is
     'Returns each guard of a trail or partition that is missing, calls another function, or is not enabled always.';
 
 create or replace function pgtrail._guard_health()
@@ -2484,10 +2428,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._guard_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._guard_health() to pgtrail_auditor;
-comment on function pgtrail._guard_health() is
-    'Counts what pgtrail._guard_findings() finds.';
+revoke all on function pgtrail._guard_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._guard_health to pgtrail_auditor;
+comment on function pgtrail._guard_health is 'Counts what pgtrail._guard_findings() finds.';
 
 create or replace function pgtrail._job_health()
     returns table (check_name text, status text, detail text)
@@ -2534,9 +2477,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._job_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._job_health() to pgtrail_auditor;
-comment on function pgtrail._job_health() is
+revoke all on function pgtrail._job_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._job_health to pgtrail_auditor;
+comment on function pgtrail._job_health is
     'Tells how the jobs of pg_cron ended last that this role scheduled; it shows nobody another''s. No row '
     'without any.';
 
@@ -2563,10 +2506,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._maintenance_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._maintenance_health() to pgtrail_auditor;
-comment on function pgtrail._maintenance_health() is
-    'Tells when maintain() ran last; critical after 26 hours.';
+revoke all on function pgtrail._maintenance_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._maintenance_health to pgtrail_auditor;
+comment on function pgtrail._maintenance_health is 'Tells when maintain() ran last; critical after 26 hours.';
 
 create or replace function pgtrail._membership_findings()
     returns table (check_name text, level text, message text, fix text)
@@ -2624,9 +2566,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._membership_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._membership_findings() to pgtrail_auditor;
-comment on function pgtrail._membership_findings() is
+revoke all on function pgtrail._membership_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._membership_findings to pgtrail_auditor;
+comment on function pgtrail._membership_findings is
     'Returns what keeps pgtrail.membership from having the members of a table.';
 
 create or replace function pgtrail._partition_findings()
@@ -2657,9 +2599,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._partition_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._partition_findings() to pgtrail_auditor;
-comment on function pgtrail._partition_findings() is
+revoke all on function pgtrail._partition_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._partition_findings to pgtrail_auditor;
+comment on function pgtrail._partition_findings is
     'Returns each of this and the next two months that a trail has no partition for, and each default partition.';
 
 create or replace function pgtrail._partition_health()
@@ -2685,9 +2627,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._partition_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._partition_health() to pgtrail_auditor;
-comment on function pgtrail._partition_health() is
+revoke all on function pgtrail._partition_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._partition_health to pgtrail_auditor;
+comment on function pgtrail._partition_health is
     'Tells for how many months ahead every trail has partitions; critical below 2.';
 
 create or replace function pgtrail._privilege_findings()
@@ -2724,9 +2666,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._privilege_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._privilege_findings() to pgtrail_auditor;
-comment on function pgtrail._privilege_findings() is
+revoke all on function pgtrail._privilege_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._privilege_findings to pgtrail_auditor;
+comment on function pgtrail._privilege_findings is
     'Returns each privilege on a trail or partition that nobody should have, and each that pgtrail_owner does not own.';
 
 create or replace function pgtrail._published_checkpoint_health()
@@ -2765,9 +2707,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._published_checkpoint_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._published_checkpoint_health() to pgtrail_auditor;
-comment on function pgtrail._published_checkpoint_health() is
+revoke all on function pgtrail._published_checkpoint_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._published_checkpoint_health to pgtrail_auditor;
+comment on function pgtrail._published_checkpoint_health is
     'Tells how much of the log was published; critical when the log does not fit it any more.';
 
 -- Three days late: what became due yesterday may wait for somebody who used the partition.
@@ -2807,9 +2749,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._retention_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._retention_health() to pgtrail_auditor;
-comment on function pgtrail._retention_health() is
+revoke all on function pgtrail._retention_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._retention_health to pgtrail_auditor;
+comment on function pgtrail._retention_health is
     'Tells when retention ran last; critical after 26 hours, or when what became due three days ago is still there.';
 
 create or replace function pgtrail._role_findings()
@@ -2834,9 +2776,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._role_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._role_findings() to pgtrail_auditor;
-comment on function pgtrail._role_findings() is
+revoke all on function pgtrail._role_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._role_findings to pgtrail_auditor;
+comment on function pgtrail._role_findings is
     'Returns each role of the API that may act as pgtrail_owner or pgtrail_purger, and each of these that may log in.';
 
 create or replace function pgtrail._row_security_findings()
@@ -2862,9 +2804,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._row_security_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._row_security_findings() to pgtrail_auditor;
-comment on function pgtrail._row_security_findings() is
+revoke all on function pgtrail._row_security_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._row_security_findings to pgtrail_auditor;
+comment on function pgtrail._row_security_findings is
     'Returns each trail or partition without row level security, and each policy that opens a partition.';
 
 create or replace function pgtrail._row_security_health()
@@ -2883,10 +2825,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._row_security_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._row_security_health() to pgtrail_auditor;
-comment on function pgtrail._row_security_health() is
-    'Counts what pgtrail._row_security_findings() finds.';
+revoke all on function pgtrail._row_security_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._row_security_health to pgtrail_auditor;
+comment on function pgtrail._row_security_health is 'Counts what pgtrail._row_security_findings() finds.';
 
 create or replace function pgtrail._seal_health()
     returns table (check_name text, status text, detail text)
@@ -2911,9 +2852,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._seal_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._seal_health() to pgtrail_auditor;
-comment on function pgtrail._seal_health() is
+revoke all on function pgtrail._seal_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._seal_health to pgtrail_auditor;
+comment on function pgtrail._seal_health is
     'Tells when entries were sealed last; critical when some have waited for more than 10 minutes since.';
 
 create or replace function pgtrail._seal_lag_health()
@@ -2950,9 +2891,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._seal_lag_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._seal_lag_health() to pgtrail_auditor;
-comment on function pgtrail._seal_lag_health() is
+revoke all on function pgtrail._seal_lag_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._seal_lag_health to pgtrail_auditor;
+comment on function pgtrail._seal_lag_health is
     'Names the oldest transaction that holds the watermark back; critical after 10 minutes.';
 
 create or replace function pgtrail._set_alert(
@@ -2996,9 +2937,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._set_alert(text, text, jsonb, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._set_alert(text, text, jsonb, uuid) is
+revoke all on function pgtrail._set_alert from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._set_alert is
     'Raises the alert of a kind, or resolves it when the status is ok. Notifies pgtrail_alert with its id when it is '
     'new or its severity has changed; one that is open already is brought up to date.';
 
@@ -3051,10 +2991,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._tracking_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._tracking_health() to pgtrail_auditor;
-comment on function pgtrail._tracking_health() is
-    'Tells whether every tracked table is captured as it is now.';
+revoke all on function pgtrail._tracking_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._tracking_health to pgtrail_auditor;
+comment on function pgtrail._tracking_health is 'Tells whether every tracked table is captured as it is now.';
 
 create or replace function pgtrail._trail_tables()
     returns table (trail regclass, relation regclass, name text, is_partition boolean)
@@ -3073,9 +3012,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._trail_tables() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._trail_tables() to pgtrail_auditor;
-comment on function pgtrail._trail_tables() is
+revoke all on function pgtrail._trail_tables from public, anon, authenticated, service_role;
+grant execute on function pgtrail._trail_tables to pgtrail_auditor;
+comment on function pgtrail._trail_tables is
     'Returns every trail and each of its partitions, with the name that a statement gives it.';
 
 create or replace function pgtrail._unsealable_entry_health()
@@ -3094,9 +3033,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealable_entry_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._unsealable_entry_health() to pgtrail_auditor;
-comment on function pgtrail._unsealable_entry_health() is
+revoke all on function pgtrail._unsealable_entry_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._unsealable_entry_health to pgtrail_auditor;
+comment on function pgtrail._unsealable_entry_health is
     'Counts the entries that were set aside because they cannot be encoded.';
 
 create or replace function pgtrail._verification_health()
@@ -3124,9 +3063,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._verification_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._verification_health() to pgtrail_auditor;
-comment on function pgtrail._verification_health() is
+revoke all on function pgtrail._verification_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._verification_health to pgtrail_auditor;
+comment on function pgtrail._verification_health is
     'Tells when the log was verified last, and where verification goes on.';
 
 -- What pgtrail doctor shows besides the schema.
@@ -3151,9 +3090,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.findings() to pgtrail_auditor;
-comment on function pgtrail.findings() is
+revoke all on function pgtrail.findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail.findings to pgtrail_auditor;
+comment on function pgtrail.findings is
     'Returns what is wrong with how trails, roles and memberships are set up, with the statement that mends it, to be '
     'run after set role pgtrail_owner; no row when nothing is. What health() says of guards, row security and grants '
     'is counted here. Changes nothing.';
@@ -3198,9 +3137,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.health() to pgtrail_auditor;
-comment on function pgtrail.health() is
+revoke all on function pgtrail.health from public, anon, authenticated, service_role;
+grant execute on function pgtrail.health to pgtrail_auditor;
+comment on function pgtrail.health is
     'Returns how trails and log are doing, a row a check; status is ok, warning or critical. pg_monitor sees who holds '
     'sealing back; others see their own sessions.';
 
@@ -3225,9 +3164,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.open_alerts() from public, anon, authenticated;
-grant execute on function pgtrail.open_alerts() to service_role, pgtrail_auditor;
-comment on function pgtrail.open_alerts() is
+revoke all on function pgtrail.open_alerts from public, anon, authenticated;
+grant execute on function pgtrail.open_alerts to service_role, pgtrail_auditor;
+comment on function pgtrail.open_alerts is
     'Returns the alerts that are open, the oldest first. severity is warning or critical.';
 
 -- Reads request.jwt.claims itself, so that it works with and without Supabase's auth schema.
@@ -3246,9 +3185,9 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.jwt_subject() from public, anon;
-grant execute on function pgtrail.jwt_subject() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.jwt_subject() is
+revoke all on function pgtrail.jwt_subject from public, anon;
+grant execute on function pgtrail.jwt_subject to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.jwt_subject is
     'Returns the verified subject (sub) of the request as PostgREST passed it on, or null. '
     'Text, because subjects of third-party identity providers are not always UUIDs.';
 
@@ -3267,10 +3206,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.may_read(uuid) from public, anon;
-grant execute on function pgtrail.may_read(uuid) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.may_read(uuid) is
-    'Tells whether the caller may read the entries of an organisation.';
+revoke all on function pgtrail.may_read from public, anon;
+grant execute on function pgtrail.may_read to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.may_read is 'Tells whether the caller may read the entries of an organisation.';
 
 -- Definer: callers may not read pgtrail.membership. It answers only about the caller.
 create or replace function pgtrail.readable_organisations()
@@ -3289,9 +3227,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.readable_organisations() from public, anon;
-grant execute on function pgtrail.readable_organisations() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.readable_organisations() is
+revoke all on function pgtrail.readable_organisations from public, anon;
+grant execute on function pgtrail.readable_organisations to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.readable_organisations is
     'Returns the organisations whose entries the subject of the request may read: those in which it has '
     'a role of pgtrail.reader_role according to pgtrail.membership. Never the platform organisation.';
 
@@ -3310,9 +3248,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.require_reader(uuid) from public, anon;
-grant execute on function pgtrail.require_reader(uuid) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.require_reader(uuid) is
+revoke all on function pgtrail.require_reader from public, anon;
+grant execute on function pgtrail.require_reader to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.require_reader is
     'Raises 42501 when the caller may not read the entries of an organisation.';
 
 create or replace function pgtrail.set_reader_roles(roles text[])
@@ -3335,8 +3273,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_reader_roles(text[]) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_reader_roles(text[]) is
+revoke all on function pgtrail.set_reader_roles from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_reader_roles is
     'Sets which roles of pgtrail.membership read the entries of their organisation. For the owner. Audited. Raises '
     '22023 (null).';
 
@@ -3395,8 +3333,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.maintain(timestamptz) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.maintain(timestamptz) is
+revoke all on function pgtrail.maintain from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.maintain is
     'Does the periodic work, once a day: partitions for 13 months ahead, refresh_tracking(), the verification of a '
     'slice of the log, retention, and alerts for what health() finds. Returns what it did: partitions_created, '
     'tables_refreshed, defects, entries_removed and purges_postponed, or why retention did not run. A call while '
@@ -3445,8 +3383,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.schedule_jobs() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.schedule_jobs() is
+revoke all on function pgtrail.schedule_jobs from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.schedule_jobs is
     'Schedules the periodic work with pg_cron, as the role that calls it: pgtrail_seal each minute, pgtrail_maintain '
     'daily, pgtrail_cron_cleanup. Can be run again. Without pg_cron it changes nothing and names pgtrail worker as the '
     'scheduler: run that, or call pgtrail.seal() and pgtrail.maintain() from any other.';
@@ -3474,9 +3412,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.decode_cursor(text, text) from public, anon;
-grant execute on function pgtrail.decode_cursor(text, text) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.decode_cursor(text, text) is
+revoke all on function pgtrail.decode_cursor from public, anon;
+grant execute on function pgtrail.decode_cursor to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.decode_cursor is
     'Returns the id of the entry after which the page begins. Raises 22P02 for a cursor that was altered or '
     'belongs to another context.';
 
@@ -3497,9 +3435,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.encode_cursor(uuid, text) from public, anon;
-grant execute on function pgtrail.encode_cursor(uuid, text) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.encode_cursor(uuid, text) is
+revoke all on function pgtrail.encode_cursor from public, anon;
+grant execute on function pgtrail.encode_cursor to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.encode_cursor is
     'Returns the opaque cursor of the page that follows the given entry. context names the function, the organisation '
     'and the filters that the cursor belongs to.';
 
@@ -3602,13 +3540,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.page(
-    text, regclass, name, uuid, timestamptz, timestamptz, jsonb, int, int, text) from public, anon;
-grant execute on function pgtrail.page(
-    text, regclass, name, uuid, timestamptz, timestamptz, jsonb, int, int, text)
-    to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.page(
-    text, regclass, name, uuid, timestamptz, timestamptz, jsonb, int, int, text) is
+revoke all on function pgtrail.page from public, anon;
+grant execute on function pgtrail.page to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.page is
     'Returns the ids of one page of an organisation''s entries in a trail, newest first, and with the last of them the '
     'cursor of the next page, when there is one: what all paged RPCs share. Reads as the caller. rpc and filters, an '
     'object of columns and the values they must equal (null: any), bind the cursor. Raises 22023 for bad arguments, '
@@ -3689,8 +3623,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entry_leaf(text, uuid) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entry_leaf(text, uuid) is
+revoke all on function pgtrail._entry_leaf from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entry_leaf is
     'Finds the leaf of an entry. sealed: its batch exists. leaf_index is null when the entry does not exist, is not '
     'sealed, or is not in the log as it is now; entry is its encoding.';
 
@@ -3710,10 +3644,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._require_tree_size(bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._require_tree_size(bigint, bigint) is
-    'Raises 22023 unless tree_size lies between 0 and newest.';
+revoke all on function pgtrail._require_tree_size from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._require_tree_size is 'Raises 22023 unless tree_size lies between 0 and newest.';
 
 create or replace function pgtrail.checkpoint(tree_size bigint default null)
     returns text
@@ -3736,9 +3668,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.checkpoint(bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.checkpoint(bigint) to pgtrail_auditor;
-comment on function pgtrail.checkpoint(bigint) is
+revoke all on function pgtrail.checkpoint from public, anon, authenticated, service_role;
+grant execute on function pgtrail.checkpoint to pgtrail_auditor;
+comment on function pgtrail.checkpoint is
     'Returns the body of the checkpoint of a size of the tree, by default the present one (C2SP tlog-checkpoint): '
     'origin, size, base64 of the root hash, a line each. To be signed outside the database. Raises 22023 for a size '
     'the tree never had.';
@@ -3782,9 +3714,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.consistency_proof(bigint, bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.consistency_proof(bigint, bigint) to pgtrail_auditor;
-comment on function pgtrail.consistency_proof(bigint, bigint) is
+revoke all on function pgtrail.consistency_proof from public, anon, authenticated, service_role;
+grant execute on function pgtrail.consistency_proof to pgtrail_auditor;
+comment on function pgtrail.consistency_proof is
     'Returns PROOF(from_size, D[to_size]) of RFC 6962, section 2.1.2: that the tree of from_size leaves is a prefix '
     'of that of to_size, by default the present one. Empty for from_size 0 and for equal sizes. Raises 22023 for '
     'sizes the tree never had.';
@@ -3839,9 +3771,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.entry_columns(regclass, uuid, int) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.entry_columns(regclass, uuid, int) to pgtrail_auditor;
-comment on function pgtrail.entry_columns(regclass, uuid, int) is
+revoke all on function pgtrail.entry_columns from public, anon, authenticated, service_role;
+grant execute on function pgtrail.entry_columns to pgtrail_auditor;
+comment on function pgtrail.entry_columns is
     'Returns the columns of an entry in a version of its format, in the order in which the entry holds them. Of those '
     'that it holds hashed (is_hashed), value and salt are the text and the bytes that lead to the hash, null where '
     'nothing is or nothing is left. is_time: the entry holds microseconds since 1970. Raises 22023.';
@@ -3881,9 +3813,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.inclusion_proof(regclass, uuid, bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.inclusion_proof(regclass, uuid, bigint) to pgtrail_auditor;
-comment on function pgtrail.inclusion_proof(regclass, uuid, bigint) is
+revoke all on function pgtrail.inclusion_proof from public, anon, authenticated, service_role;
+grant execute on function pgtrail.inclusion_proof to pgtrail_auditor;
+comment on function pgtrail.inclusion_proof is
     'Returns the proof that an entry is in the tree of a size, by default the present one (RFC 6962, section '
     '2.1.1): index of its leaf, siblings from the leaf up, and the bytes whose hash the leaf is. Raises PT404 (no '
     'such entry, or not in that tree), TR003 (the entry does not match the log), 22023 (no trail, or a size the '
@@ -3904,9 +3836,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.published_checkpoints() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.published_checkpoints() to pgtrail_auditor;
-comment on function pgtrail.published_checkpoints() is
+revoke all on function pgtrail.published_checkpoints from public, anon, authenticated, service_role;
+grant execute on function pgtrail.published_checkpoints to pgtrail_auditor;
+comment on function pgtrail.published_checkpoints is
     'Returns the signed checkpoints of the present origin, the largest tree first: what record_published_checkpoint() '
     'keeps.';
 
@@ -3961,9 +3893,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.record_published_checkpoint(text)
+revoke all on function pgtrail.record_published_checkpoint
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.record_published_checkpoint(text) is
+comment on function pgtrail.record_published_checkpoint is
     'Keeps a signed checkpoint of the present origin; sent again with more signatures, these are added. The signatures '
     'themselves are checked by who trusts their keys, not here. Raises 22P02 (no signed checkpoint), TR003 (of another '
     'origin, or it does not fit the log).';
@@ -4006,9 +3938,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.start_new_origin(text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.start_new_origin(text, text) is
+revoke all on function pgtrail.start_new_origin from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.start_new_origin is
     'Continues the log under a new origin and returns it: after a point-in-time recovery, when published '
     'checkpoints no longer fit, or to give the log its first name. By default the old origin with a number. Raises '
     '22023 (reason or origin), 23505 (used before).';
@@ -4050,9 +3981,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.tlog_proof(regclass, uuid, text) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.tlog_proof(regclass, uuid, text) to pgtrail_auditor;
-comment on function pgtrail.tlog_proof(regclass, uuid, text) is
+revoke all on function pgtrail.tlog_proof from public, anon, authenticated, service_role;
+grant execute on function pgtrail.tlog_proof to pgtrail_auditor;
+comment on function pgtrail.tlog_proof is
     'Returns the proof of an entry over a signed checkpoint as one text (c2sp.org/tlog-proof@v1). Raises 22P02 (not '
     'a checkpoint), TR003 (it does not fit the log, or the entry does not match it), PT404 (the entry is not in '
     'that tree).';
@@ -4079,11 +4010,10 @@ begin
 end;
 $$;
 
-alter function pgtrail._delete_entries(regclass, uuid[]) owner to pgtrail_purger;
-revoke all on function pgtrail._delete_entries(regclass, uuid[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._delete_entries(regclass, uuid[]) to pgtrail_owner;
-comment on function pgtrail._delete_entries(regclass, uuid[]) is
+alter function pgtrail._delete_entries owner to pgtrail_purger;
+revoke all on function pgtrail._delete_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._delete_entries to pgtrail_owner;
+comment on function pgtrail._delete_entries is
     'Removes entries of a trail, all of them or none. Raises XX001 when it would remove other than was asked.';
 
 create or replace function pgtrail._drop_due_partitions(partitions jsonb, dry_run boolean)
@@ -4128,9 +4058,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_due_partitions(jsonb, boolean)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_due_partitions(jsonb, boolean) is
+revoke all on function pgtrail._drop_due_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_due_partitions is
     'Drops partitions, given as rows of _due_partitions(), until half a second has passed since the first drop, from '
     'which on others wait for its trail; a dry run drops none. Returns what became of each.';
 
@@ -4179,9 +4108,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_partition(text, regclass, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_partition(text, regclass, timestamptz) is
+revoke all on function pgtrail._drop_partition from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_partition is
     'Drops a month''s partition of a trail, with its counts, and tells the log that its entries were purged. Returns '
     'how many they were. Raises XX001 when log and counts do not agree, 55P03 when somebody keeps it waiting.';
 
@@ -4207,9 +4135,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._dropped_lines(text, timestamptz, jsonb)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._dropped_lines(text, timestamptz, jsonb) is
+revoke all on function pgtrail._dropped_lines from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._dropped_lines is
     'Returns the lines of a month that is dropped as a whole: one an organisation, or one when it is empty.';
 
 create or replace function pgtrail._due_entries_query(
@@ -4246,9 +4173,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._due_entries_query(text, uuid, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._due_entries_query(text, uuid, timestamptz, timestamptz) is
+revoke all on function pgtrail._due_entries_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._due_entries_query is
     'Returns the query of an organisation''s entries of a month that may be removed: older than due_before by event '
     'and by recording, sealed, and not held.';
 
@@ -4304,9 +4230,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._due_months(text, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._due_months(text, timestamptz) to pgtrail_auditor;
-comment on function pgtrail._due_months(text, timestamptz) is
+revoke all on function pgtrail._due_months from public, anon, authenticated, service_role;
+grant execute on function pgtrail._due_months to pgtrail_auditor;
+comment on function pgtrail._due_months is
     'Returns the months of organisations in which something may be past its policy, or the floor, at as_of: the '
     'month began before as_of - keep. entries and last_at are what is counted of the whole month.';
 
@@ -4343,9 +4269,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._due_partitions(timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._due_partitions(timestamptz) is
+revoke all on function pgtrail._due_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._due_partitions is
     'Returns the partitions in which something may be past its policy at as_of, or that are empty and past that of the '
     'trail, with the rows of _due_months() as JSON.';
 
@@ -4366,10 +4291,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_held(text, uuid, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._is_held(text, uuid, timestamptz) to pgtrail_auditor;
-comment on function pgtrail._is_held(text, uuid, timestamptz) is
-    'Tells whether a legal hold covers an event of an organisation in a trail.';
+revoke all on function pgtrail._is_held from public, anon, authenticated, service_role;
+grant execute on function pgtrail._is_held to pgtrail_auditor;
+comment on function pgtrail._is_held is 'Tells whether a legal hold covers an event of an organisation in a trail.';
 
 -- Answered from what sealing has written down, without a look at the entries: no entry is recorded after it is sealed.
 create or replace function pgtrail._is_partition_due(
@@ -4453,9 +4377,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_partition_due(text, regclass, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._is_partition_due(text, regclass, timestamptz, timestamptz) is
+revoke all on function pgtrail._is_partition_due from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._is_partition_due is
     'Tells whether a month''s partition of a trail may be dropped as a whole: everything in it is past its policy, '
     'sealed and not held.';
 
@@ -4475,9 +4398,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_retention_enabled() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._is_retention_enabled() to pgtrail_auditor;
-comment on function pgtrail._is_retention_enabled() is
+revoke all on function pgtrail._is_retention_enabled from public, anon, authenticated, service_role;
+grant execute on function pgtrail._is_retention_enabled to pgtrail_auditor;
+comment on function pgtrail._is_retention_enabled is
     'Tells whether this is the database in which retention was enabled, not a copy of it.';
 
 create or replace function pgtrail._overdue_month_count(as_of timestamptz)
@@ -4506,9 +4429,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._overdue_month_count(timestamptz) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._overdue_month_count(timestamptz) to pgtrail_auditor;
-comment on function pgtrail._overdue_month_count(timestamptz) is
+revoke all on function pgtrail._overdue_month_count from public, anon, authenticated, service_role;
+grant execute on function pgtrail._overdue_month_count to pgtrail_auditor;
+comment on function pgtrail._overdue_month_count is
     'Counts the months of organisations that were wholly past their policy at as_of, and not held, and that still have '
     'entries.';
 
@@ -4597,9 +4520,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._purge_entries(text, uuid, timestamptz, timestamptz, int)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._purge_entries(text, uuid, timestamptz, timestamptz, int) is
+revoke all on function pgtrail._purge_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._purge_entries is
     'Removes up to max_entries of an organisation''s entries of a month that are older than due_before, and tells the '
     'log that they were purged. Returns how many. Raises XX001 when it cannot remove all of them.';
 
@@ -4662,11 +4584,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._purge_organisations(
-    text, regclass, timestamptz, jsonb, timestamptz, boolean, int, int)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._purge_organisations(
-    text, regclass, timestamptz, jsonb, timestamptz, boolean, int, int) is
+revoke all on function pgtrail._purge_organisations from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._purge_organisations is
     'Removes what is due in a month of a trail, organisation by organisation and in at most max_batches batches, or, '
     'as a dry run, counts it. Returns a line an organisation and how many batches it took.';
 
@@ -4685,9 +4604,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._refused_purge(text, timestamptz, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._refused_purge(text, timestamptz, text) is
+revoke all on function pgtrail._refused_purge from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._refused_purge is
     'Returns the line of a month that could not be purged: postponed when somebody was in the way, else failed.';
 
 create or replace function pgtrail._retention_period(trail_name text, organisation_id uuid)
@@ -4707,9 +4625,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._retention_period(text, uuid) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._retention_period(text, uuid) to pgtrail_auditor;
-comment on function pgtrail._retention_period(text, uuid) is
+revoke all on function pgtrail._retention_period from public, anon, authenticated, service_role;
+grant execute on function pgtrail._retention_period to pgtrail_auditor;
+comment on function pgtrail._retention_period is
     'Returns how long an organisation''s entries of a trail are kept; null is for ever.';
 
 create or replace function pgtrail.apply_retention(as_of timestamptz default now(), dry_run boolean default false)
@@ -4788,9 +4706,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.apply_retention(timestamptz, boolean)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.apply_retention(timestamptz, boolean) is
+revoke all on function pgtrail.apply_retention from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.apply_retention is
     'Removes the entries that are past their policy at as_of, whole partitions by DROP and others in batches, as many '
     'as pgtrail.retention_setting allows a run, and returns what it removed, a line a month and organisation; a dry '
     'run returns what there is to remove. Never removes what is held, not sealed, or younger than the floor. method '
@@ -4814,8 +4731,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.enable_retention() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.enable_retention() is
+revoke all on function pgtrail.enable_retention from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.enable_retention is
     'Lets retention run in this database: after it was restored or copied from another, where nothing is removed until '
     'then. Audited.';
 
@@ -4861,9 +4778,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.place_legal_hold(uuid, text, regclass, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.place_legal_hold(uuid, text, regclass, timestamptz, timestamptz) is
+revoke all on function pgtrail.place_legal_hold from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.place_legal_hold is
     'Holds entries, so that no policy removes and nobody erases them until the hold is released: of an organisation '
     'or all (null), of a trail or all, of events from from_at on and before to_at. Returns the hold. Audited. Raises '
     '22023 (no trail, no reason, empty period).';
@@ -4900,9 +4816,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.release_legal_hold(uuid, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.release_legal_hold(uuid, text) is
+revoke all on function pgtrail.release_legal_hold from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.release_legal_hold is
     'Ends a legal hold. Audited. Raises PT404 (no such hold, or released already), 22023 (no reason).';
 
 create or replace function pgtrail.set_retention(
@@ -4941,9 +4856,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_retention(regclass, interval, uuid, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_retention(regclass, interval, uuid, text) is
+revoke all on function pgtrail.set_retention from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_retention is
     'Sets how long a trail keeps its entries, for one organisation or for all that have no policy of their own; null '
     'is for ever. legal_basis says why. Audited. Raises 22023 when the trail is none, or keep is below the floor.';
 
@@ -4965,9 +4879,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_retention_floor(interval)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_retention_floor(interval) is
+revoke all on function pgtrail.set_retention_floor from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_retention_floor is
     'Sets the shortest time that any entry is kept, whatever the policies say: 30 days at first. For the owner. '
     'Audited. Raises 22023.';
 
@@ -5026,9 +4939,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position) is
+revoke all on function pgtrail._append_batch from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._append_batch is
     'Appends leaves to the tree: tiles, root, a row of pgtrail.batch, and its content as '
     '[{trail_name, month, version, entries}].';
 
@@ -5110,8 +5022,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._begin_era(int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._begin_era(int) is
+revoke all on function pgtrail._begin_era from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._begin_era is
     'Closes the era of another cluster: seals all of its entries and those that this cluster wrote under it, and '
     'begins a new one. Raises 55P03 when a writer keeps it waiting for more than 5 seconds.';
 
@@ -5129,10 +5041,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._move_head(int, pgtrail.log_position)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._move_head(int, pgtrail.log_position) is
-    'Says that everything of the era up to a position is sealed.';
+revoke all on function pgtrail._move_head from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._move_head is 'Says that everything of the era up to a position is sealed.';
 
 -- Batches are small, so that the leaf of an entry is found by a search in few tiles.
 create or replace function pgtrail._seal_batch(
@@ -5228,9 +5138,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._seal_batch(int, xid8, int, text[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._seal_batch(int, xid8, int, text[]) is
+revoke all on function pgtrail._seal_batch from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._seal_batch is
     'Seals the next entries before to_tx_id as one batch and moves the position of the log behind them. Returns how '
     'many entries it took; less than max_entries when nothing is left.';
 
@@ -5277,9 +5186,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._set_aside_entries(smallint, xid8, xid8)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._set_aside_entries(smallint, xid8, xid8) is
+revoke all on function pgtrail._set_aside_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._set_aside_entries is
     'Tries to encode each entry of a range of transactions by itself, puts those that cannot be encoded into '
     'pgtrail.unsealable_entry and returns their number. Slow: called only after encoding them at once has failed.';
 
@@ -5336,8 +5244,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.seal(int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.seal(int) is
+revoke all on function pgtrail.seal from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.seal is
     'Turns committed entries of all trails into leaves of the log, up to max_entries, and returns how many; 0 when '
     'there is nothing to do. Entries of transactions that are still open, and of later ones, wait. Call it each '
     'minute. Never blocks a writer; a second sealer waits. Raises 22023 (max_entries).';
@@ -5363,9 +5271,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_counts(pgtrail.rollup[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_counts(pgtrail.rollup[]) is
+revoke all on function pgtrail._add_counts from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_counts is
     'Adds counts of hours, each hour, organisation and bucket of a trail once, to pgtrail.rollup, and to its months.';
 
 create or replace function pgtrail._counted_columns_expression(trail_name text)
@@ -5387,9 +5294,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._counted_columns_expression(text)
+revoke all on function pgtrail._counted_columns_expression
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._counted_columns_expression(text) is
+comment on function pgtrail._counted_columns_expression is
     'Returns the columns organisation_id, at and bucket of the row "entry" of a trail, as SQL: what it is counted by.';
 
 -- An expression that was given for summaries must not hold up the log.
@@ -5433,9 +5340,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_failing_summaries(smallint, xid8, xid8)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_failing_summaries(smallint, xid8, xid8) is
+revoke all on function pgtrail._drop_failing_summaries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_failing_summaries is
     'Tries the expression of each trail''s summaries on the entries of a range of transactions, sets those that fail '
     'back to null with a warning, and returns their number.';
 
@@ -5467,8 +5373,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._hour_counts(text, text) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._hour_counts(text, text) is
+revoke all on function pgtrail._hour_counts from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._hour_counts is
     'Counts the entries of a trail that fulfil a condition over the row "entry" by hour, organisation and bucket: what '
     '_add_counts() takes. Null when there are none.';
 
@@ -5526,11 +5432,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._uncounted_query(text, uuid, timestamptz, timestamptz, timestamptz, timestamptz)
-    from public, anon;
-grant execute on function pgtrail._uncounted_query(text, uuid, timestamptz, timestamptz, timestamptz, timestamptz)
-    to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._uncounted_query(text, uuid, timestamptz, timestamptz, timestamptz, timestamptz) is
+revoke all on function pgtrail._uncounted_query from public, anon;
+grant execute on function pgtrail._uncounted_query to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._uncounted_query is
     'Returns the query of the entries of [from_at, to_at) that a summary cannot take from pgtrail.rollup: those '
     'outside the whole hours [from_hour, to_hour), and those that are not sealed yet. Empty when there can be none. '
     'Raises PT404 (no such trail).';
@@ -5583,9 +5487,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.recount(regclass, timestamptz, timestamptz, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.recount(regclass, timestamptz, timestamptz, uuid) is
+revoke all on function pgtrail.recount from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.recount is
     'Counts a trail''s sealed entries again, of the months that [from_at, to_at) touches, of all organisations or '
     'one: after entries were removed, or when verify_rollups() found a difference. Sealing waits meanwhile. Raises '
     '22023 (no trail).';
@@ -5609,9 +5512,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_summary(regclass, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_summary(regclass, text) is
+revoke all on function pgtrail.set_summary from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_summary is
     'Sets what summaries of a trail count by: an SQL expression over the row "entry", such as entry.outcome, or null '
     'for one number, and counts its entries again. Sealing waits meanwhile. When it fails on a later entry, seal() '
     'sets it back to null. Raises 22023 (no trail), and what the expression raises.';
@@ -5690,10 +5592,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.summary(text, uuid, timestamptz, timestamptz) from public, anon;
-grant execute on function pgtrail.summary(text, uuid, timestamptz, timestamptz)
-    to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.summary(text, uuid, timestamptz, timestamptz) is
+revoke all on function pgtrail.summary from public, anon;
+grant execute on function pgtrail.summary to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.summary is
     'Counts an organisation''s entries of a trail whose event lies in [from_at, to_at), null is open, by the bucket '
     'of the trail: exact, sealed or not, and without reading the history. last_at is the time of the newest event. '
     'Reads as the caller. Raises 22023 (organisation missing), 42501 (organisation the caller may not read), PT404 '
@@ -5775,9 +5676,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_rollups(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_rollups(regclass) to pgtrail_auditor;
-comment on function pgtrail.verify_rollups(regclass) is
+revoke all on function pgtrail.verify_rollups from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_rollups to pgtrail_auditor;
+comment on function pgtrail.verify_rollups is
     'Counts the sealed entries of a trail, by default of all, again and returns each count of pgtrail.rollup that '
     'differs, in number or in the time of its newest event; no row when summaries are exact. Reads every entry. '
     'Raises 22023 (no trail).';
@@ -5819,9 +5720,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_entry_format(text, regclass, name[], name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_entry_format(text, regclass, name[], name[]) is
+revoke all on function pgtrail._add_entry_format from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_entry_format is
     'Adds the version of the format in which later entries of a trail enter the log, when the last one is another.';
 
 create or replace function pgtrail._add_trail_constraints(relation regclass)
@@ -5850,9 +5750,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_trail_constraints(regclass)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_trail_constraints(regclass) is
+revoke all on function pgtrail._add_trail_constraints from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_trail_constraints is
     'Gives a trail the constraints on its id and on the time of the event, where it lacks them.';
 
 create or replace function pgtrail._add_trail_indexes(relation regclass, organisation_column name)
@@ -5886,9 +5785,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_trail_indexes(regclass, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_trail_indexes(regclass, name) is
+revoke all on function pgtrail._add_trail_indexes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_trail_indexes is
     'Gives a trail the indexes on (organisation, id), which pages read, and on (tx_id, id), which sealing does, where '
     'it lacks them.';
 
@@ -5919,8 +5817,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._attach_guards(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._attach_guards(regclass) is
+revoke all on function pgtrail._attach_guards from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._attach_guards is
     'Makes a trail or one of its partitions append-only: guards enabled always, row level security on, no privileges.';
 
 create or replace function pgtrail._grant_trail(relation regclass)
@@ -5946,8 +5844,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._grant_trail(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._grant_trail(regclass) is
+revoke all on function pgtrail._grant_trail from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._grant_trail is
     'Grants what each role may do with a trail: readers SELECT, service_role INSERT of the columns that are not the '
     'database''s to set, the purger what a purge or an erasure takes.';
 
@@ -5965,8 +5863,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_owned(text) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._is_owned(text) is
+revoke all on function pgtrail._is_owned from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._is_owned is
     'Tells whether there is a table of that name and pgtrail made it: one that a database had before keeps its owner.';
 
 create or replace function pgtrail._monthly_partitions(trail regclass)
@@ -5985,9 +5883,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._monthly_partitions(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._monthly_partitions(regclass) to pgtrail_auditor;
-comment on function pgtrail._monthly_partitions(regclass) is
+revoke all on function pgtrail._monthly_partitions from public, anon, authenticated, service_role;
+grant execute on function pgtrail._monthly_partitions to pgtrail_auditor;
+comment on function pgtrail._monthly_partitions is
     'Returns the partitions of a trail and the beginning of the month (UTC) that each is for.';
 
 create or replace function pgtrail._months_with_entries(
@@ -6023,9 +5921,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._months_with_entries(text, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._months_with_entries(text, timestamptz, timestamptz) is
+revoke all on function pgtrail._months_with_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._months_with_entries is
     'Returns the beginnings of the months (UTC) in which a trail has entries of [from_at, to_at); null is open.';
 
 create or replace function pgtrail._organisation_condition(trail_name text, organisation_id uuid)
@@ -6047,9 +5944,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._organisation_condition(text, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._organisation_condition(text, uuid) is
+revoke all on function pgtrail._organisation_condition from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._organisation_condition is
     'Returns the condition, as SQL over the row "entry" of a trail, under which it counts for an organisation. What '
     'has no organisation counts for the platform.';
 
@@ -6070,9 +5966,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._record_act(text, uuid, jsonb)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._record_act(text, uuid, jsonb) is
+revoke all on function pgtrail._record_act from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._record_act is
     'Records an act of administration in audit_log, where that is installed: of an organisation, or of the platform.';
 
 create or replace function pgtrail._server_columns()
@@ -6085,8 +5980,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._server_columns() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._server_columns() is
+revoke all on function pgtrail._server_columns from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._server_columns is
     'Returns the columns of a trail that the database alone sets: no grant lets a writer send them.';
 
 create or replace function pgtrail._set_trail_policies(relation regclass, organisation_column name)
@@ -6120,9 +6015,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._set_trail_policies(regclass, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._set_trail_policies(regclass, name) is
+revoke all on function pgtrail._set_trail_policies from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._set_trail_policies is
     'Gives a trail its policies: members read their organisation, auditors and service_role read all, service_role '
     'writes.';
 
@@ -6144,8 +6038,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._time_column(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._time_column(regclass) is
+revoke all on function pgtrail._time_column from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._time_column is
     'Returns the column of a trail that shows the time of the event: the one generated by pgtrail.uuid7_time(id).';
 
 create or replace function pgtrail._trail_shape_defect(
@@ -6218,9 +6112,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._trail_shape_defect(regclass, name, name[], name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._trail_shape_defect(regclass, name, name[], name[]) is
+revoke all on function pgtrail._trail_shape_defect from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._trail_shape_defect is
     'Returns what keeps a table from being a trail, as a sentence; null when nothing does.';
 
 -- Invoker: it is run by the owner of the table, who must be a member of pgtrail_owner.
@@ -6285,9 +6178,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.create_trail(regclass, name, name[], name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.create_trail(regclass, name, name[], name[]) is
+revoke all on function pgtrail.create_trail from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.create_trail is
     'Makes an append-only trail of a table that has the required columns: owner pgtrail_owner, constraints, guards, '
     'row level security, grants, the indexes on (organisation, id) and (tx_id, id), monthly partitions from last month '
     'to 13 months ahead, a format of its entries in the log, and a row in pgtrail.trail. erasable: columns whose '
@@ -6362,9 +6254,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.ensure_partitions(regclass, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.ensure_partitions(regclass, timestamptz, timestamptz) is
+revoke all on function pgtrail.ensure_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.ensure_partitions is
     'Creates the missing monthly partitions (UTC) of a trail for the period from from_at to to_at, both included, '
     'and returns how many it created. Raises 22023 for a table that is no trail and for an empty period.';
 
@@ -6390,8 +6281,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.tg__refuse_change() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.tg__refuse_change() is
+revoke all on function pgtrail.tg__refuse_change from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.tg__refuse_change is
     'Trigger function of all guards. Raises 42501 (insufficient_privilege) for every UPDATE, DELETE and '
     'TRUNCATE, but what pgtrail_purger does in the course of a purge or an erasure.';
 
@@ -6415,9 +6306,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.trail_name(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail.trail_name(regclass) to pgtrail_auditor;
-comment on function pgtrail.trail_name(regclass) is
+revoke all on function pgtrail.trail_name from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail.trail_name to pgtrail_auditor;
+comment on function pgtrail.trail_name is
     'Returns the name under which a table is registered as a trail. Raises 22023 when it is none.';
 
 create or replace function pgtrail.trails()
@@ -6433,10 +6324,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.trails() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.trails() to pgtrail_auditor;
-comment on function pgtrail.trails() is
-    'Returns the trails of the database, by name.';
+revoke all on function pgtrail.trails from public, anon, authenticated, service_role;
+grant execute on function pgtrail.trails to pgtrail_auditor;
+comment on function pgtrail.trails is 'Returns the trails of the database, by name.';
 
 create or replace function pgtrail._inclusion_hashes(log_id int, leaf_index bigint, tree_size bigint)
     returns bytea[]
@@ -6463,9 +6353,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._inclusion_hashes(int, bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._inclusion_hashes(int, bigint, bigint) is
+revoke all on function pgtrail._inclusion_hashes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._inclusion_hashes is
     'Returns PATH(leaf_index, D[tree_size]) of RFC 6962, section 2.1.1: the siblings from the leaf up to the root.';
 
 create or replace function pgtrail._leaves(first_leaf bigint, entries int)
@@ -6483,9 +6372,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._leaves(bigint, int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._leaves(bigint, int) is
-    'Returns leaves of the log with their hashes; null where the tile is missing.';
+revoke all on function pgtrail._leaves from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._leaves is 'Returns leaves of the log with their hashes; null where the tile is missing.';
 
 create or replace function pgtrail._left_subtree_size(size bigint)
     returns bigint
@@ -6502,9 +6390,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._left_subtree_size(bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._left_subtree_size(bigint) is
+revoke all on function pgtrail._left_subtree_size from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._left_subtree_size is
     'Returns the largest power of two below size: where RFC 6962 splits a tree of that many leaves (2 or more).';
 
 create or replace function pgtrail._raise_tiles(log_id int, from_size bigint, to_size bigint)
@@ -6536,9 +6423,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._raise_tiles(int, bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._raise_tiles(int, bigint, bigint) is
+revoke all on function pgtrail._raise_tiles from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._raise_tiles is
     'Hashes the tiles that became full between two sizes of the tree into the levels above (C2SP tlog-tiles: only full '
     'tiles are hashed upwards).';
 
@@ -6588,9 +6474,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._range_hash(int, bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._range_hash(int, bigint, bigint) is
+revoke all on function pgtrail._range_hash from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._range_hash is
     'Returns the hash of the leaves [from_leaf, to_leaf) as RFC 6962, section 2.1, nests them. from_leaf is a '
     'multiple of the largest power of two below the length of the range. Raises XX001 when a tile is missing or too '
     'short.';
@@ -6623,8 +6508,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._subtree_hash(bytea) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._subtree_hash(bytea) is
+revoke all on function pgtrail._subtree_hash from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._subtree_hash is
     'Returns the root of a perfect tree over 1, 2, 4, ... 256 hashes of 32 bytes (RFC 6962: sha256(0x01 || left || '
     'right)).';
 
@@ -6644,9 +6529,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.tiles(int, bigint[]) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.tiles(int, bigint[]) to pgtrail_auditor;
-comment on function pgtrail.tiles(int, bigint[]) is
+revoke all on function pgtrail.tiles from public, anon, authenticated, service_role;
+grant execute on function pgtrail.tiles to pgtrail_auditor;
+comment on function pgtrail.tiles is
     'Returns tiles of a level of the log (C2SP tlog-tiles), with up to 256 hashes of 32 bytes each; those that the log '
     'does not have are left out.';
 
@@ -6780,9 +6665,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_entry_defects(pgtrail.batch, bigint[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_entry_defects(pgtrail.batch, bigint[]) is
+revoke all on function pgtrail._batch_entry_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_entry_defects is
     'Returns the defects of the entries of a batch: altered, missing, inserted, and numbers that do not add up. What '
     'the tiles of level 0 in damaged_tiles hold says nothing about an entry.';
 
@@ -6810,8 +6694,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_order_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_order_defects() is
+revoke all on function pgtrail._batch_order_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_order_defects is
     'Returns a defect for each batch that does not follow the one before it, in leaves and in positions.';
 
 -- Of level 0 all are looked at that the batch has leaves in; of the levels above, those that became full with it.
@@ -6849,9 +6733,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._damaged_tiles(pgtrail.batch, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._damaged_tiles(pgtrail.batch, bigint) is
+revoke all on function pgtrail._damaged_tiles from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._damaged_tiles is
     'Returns the tiles of a batch that are missing, too short, or not what the level above has of them.';
 
 create or replace function pgtrail._exception_defects()
@@ -6892,8 +6775,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._exception_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._exception_defects() is
+revoke all on function pgtrail._exception_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._exception_defects is
     'Returns a defect for each entry that is listed as late or as unsealable, and is not.';
 
 -- Between the end of an era's batches and its position nothing was left when it was sealed.
@@ -6925,8 +6808,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._gap_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._gap_defects() is
+revoke all on function pgtrail._gap_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._gap_defects is
     'Returns a defect for each entry that lies below the watermark of its era and is in no batch.';
 
 create or replace function pgtrail._head_defects()
@@ -6987,8 +6870,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._head_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._head_defects() is
+revoke all on function pgtrail._head_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._head_defects is
     'Returns the defects of the head of the log: its position, origin, size and root, and tiles beyond its size.';
 
 create or replace function pgtrail._matched_entries(batch pgtrail.batch)
@@ -7037,9 +6920,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._matched_entries(pgtrail.batch)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._matched_entries(pgtrail.batch) is
+revoke all on function pgtrail._matched_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._matched_entries is
     'Returns the entries that lie between the positions of a batch, in the order of the log, each with its leaf, null '
     'when no leaf has its hash, and the leaf of its nearest matching neighbour up to it; and the leaves of the batch '
     'that no entry has, with nothing else.';
@@ -7062,9 +6944,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._next_tx_id(pgtrail.log) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._next_tx_id(pgtrail.log) is
-    'Returns the transaction that is the next to begin in the era of the log.';
+revoke all on function pgtrail._next_tx_id from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._next_tx_id is 'Returns the transaction that is the next to begin in the era of the log.';
 
 create or replace function pgtrail._published_checkpoint_defects(checkpoints int)
     returns table (defect text, trail_name text, entry_id uuid, detail text)
@@ -7089,9 +6970,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._published_checkpoint_defects(int)
+revoke all on function pgtrail._published_checkpoint_defects
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._published_checkpoint_defects(int) is
+comment on function pgtrail._published_checkpoint_defects is
     'Returns a defect for each of the newest published checkpoints, or of all (null), that the log does not fit.';
 
 create or replace function pgtrail._readable_trails(from_tx_id xid8, to_tx_id xid8)
@@ -7110,9 +6991,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._readable_trails(xid8, xid8)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._readable_trails(xid8, xid8) is
+revoke all on function pgtrail._readable_trails from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._readable_trails is
     'Returns the trails that have entries of the transactions from from_tx_id to to_tx_id and a format to read them '
     'by.';
 
@@ -7144,8 +7024,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._registry_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._registry_defects() is
+revoke all on function pgtrail._registry_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._registry_defects is
     'Returns the defects of what the log knows of trails: a missing entry format, and another era than '
     'that of the log.';
 
@@ -7181,9 +7061,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unreachable_entry_defects(boolean)
+revoke all on function pgtrail._unreachable_entry_defects
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._unreachable_entry_defects(boolean) is
+comment on function pgtrail._unreachable_entry_defects is
     'Returns a defect for each entry that no seal will ever take: of a transaction that has not begun or, with '
     'every_era, which reads every entry, of an era that has not.';
 
@@ -7202,9 +7082,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.batch_at(bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.batch_at(bigint) to pgtrail_auditor;
-comment on function pgtrail.batch_at(bigint) is
+revoke all on function pgtrail.batch_at from public, anon, authenticated, service_role;
+grant execute on function pgtrail.batch_at to pgtrail_auditor;
+comment on function pgtrail.batch_at is
     'Returns the batch that has a leaf, or the first one behind it: its first leaf, for verify_batch(), and the leaf '
     'behind its last. No row behind the last batch.';
 
@@ -7241,9 +7121,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify(regclass) to pgtrail_auditor;
-comment on function pgtrail.verify(regclass) is
+revoke all on function pgtrail.verify from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify to pgtrail_auditor;
+comment on function pgtrail.verify is
     'Recomputes the log, or the batches that hold entries of one trail, from the entries and returns every defect; '
     'no row when all is intact. Batch by batch, in bounded memory. What a rewrite of entries and log together hides '
     'is found by verify_checkpoint with a checkpoint that was published before. Raises 22023 (no trail).';
@@ -7322,9 +7202,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_batch(bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_batch(bigint) to pgtrail_auditor;
-comment on function pgtrail.verify_batch(bigint) is
+revoke all on function pgtrail.verify_batch from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_batch to pgtrail_auditor;
+comment on function pgtrail.verify_batch is
     'Recomputes one batch of the log from its entries and returns what does not fit; no row when it is intact. '
     'Defects: altered, missing, inserted (below the watermark), tile damaged, root mismatch, log damaged. Entries '
     'that a retention policy purged and columns that were erased are none. Raises PT404 when no batch begins with '
@@ -7350,9 +7230,9 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.verify_checkpoint(bigint, bytea) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_checkpoint(bigint, bytea) to pgtrail_auditor;
-comment on function pgtrail.verify_checkpoint(bigint, bytea) is
+revoke all on function pgtrail.verify_checkpoint from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_checkpoint to pgtrail_auditor;
+comment on function pgtrail.verify_checkpoint is
     'Tells whether the log still has, at that size, the root hash that was published. False when the log is '
     'shorter: after a point-in-time recovery, or when its end was cut off.';
 
@@ -7380,9 +7260,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_head(int) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_head(int) to pgtrail_auditor;
-comment on function pgtrail.verify_head(int) is
+revoke all on function pgtrail.verify_head from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_head to pgtrail_auditor;
+comment on function pgtrail.verify_head is
     'Returns the defects of the log that belong to no batch: a broken order of batches, a head that the tiles do not '
     'give, entries below the watermark that are in no batch or that no seal will take, exceptions that are none, '
     'published checkpoints that no longer fit. With a number of checkpoints it is bounded: of those only the newest '
@@ -7429,8 +7309,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_slice(int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.verify_slice(int) is
+revoke all on function pgtrail.verify_slice from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.verify_slice is
     'Verifies the head of the log and the next batches for up to 10 seconds, goes on where it stopped the last time, '
     'begins again at the end, and returns the defects. For regular calls. Raises 22023 (batches).';
 

@@ -67,9 +67,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._archive_row_expression(text, smallint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._archive_row_expression(text, smallint) is
+revoke all on function pgtrail._archive_row_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._archive_row_expression is
     'Returns the SQL expression of the row "entry" of a trail as an archive has it: a jsonb object of the columns that '
     'its entry has, and of the event''s time. Of an erasable column {"value", "salt"}, or {"commitment"} once it is '
     'erased, of a digested one {"value", "salt": ""}; times as ISO 8601 in UTC.';

@@ -22,8 +22,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_archived(text, date)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._is_archived(text, date) is
+revoke all on function pgtrail._is_archived from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._is_archived is
     'Tells whether a trail''s month was archived as it is now: as many entries as the log has, and nothing of it '
     'erased since. A month without entries needs no archive.';

@@ -13,6 +13,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._require_month(date) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._require_month(date) is
-    'Raises 22023 unless the date is the first day of a month.';
+revoke all on function pgtrail._require_month from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._require_month is 'Raises 22023 unless the date is the first day of a month.';

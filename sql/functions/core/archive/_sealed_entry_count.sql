@@ -12,7 +12,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._sealed_entry_count(text, date)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._sealed_entry_count(text, date) is
+revoke all on function pgtrail._sealed_entry_count from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._sealed_entry_count is
     'Returns how many entries of a trail''s month the log has, without those that a retention policy removed.';

@@ -25,8 +25,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archivable_months() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archivable_months() to pgtrail_auditor;
-comment on function pgtrail.archivable_months() is
+revoke all on function pgtrail.archivable_months from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archivable_months to pgtrail_auditor;
+comment on function pgtrail.archivable_months is
     'Returns the months of trails that retention may drop as a whole and that are not archived, with how many entries '
     'the log has of each. Months without entries are none of them.';

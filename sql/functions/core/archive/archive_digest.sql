@@ -17,8 +17,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archive_digest(regclass, date) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archive_digest(regclass, date) to pgtrail_auditor;
-comment on function pgtrail.archive_digest(regclass, date) is
+revoke all on function pgtrail.archive_digest from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_digest to pgtrail_auditor;
+comment on function pgtrail.archive_digest is
     'Returns the SHA-256 of the file that a trail''s month (UTC, named by its first day) was archived in; null when '
     'it was not, or is not any more as it was then. Raises 22023.';

@@ -99,10 +99,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archive_entries(regclass, date, bigint, int)
-    from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archive_entries(regclass, date, bigint, int) to pgtrail_auditor;
-comment on function pgtrail.archive_entries(regclass, date, bigint, int) is
+revoke all on function pgtrail.archive_entries from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_entries to pgtrail_auditor;
+comment on function pgtrail.archive_entries is
     'Returns the sealed entries of a trail''s month (UTC, named by its first day) behind a leaf, in the order of the '
     'log: leaf, the bytes whose hash the leaf is, and the columns in readable form, {"value", "salt"} of those that '
     'the entry has hashed. Entries that are not as they were sealed are left out: fewer than the log''s count means '

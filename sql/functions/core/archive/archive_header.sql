@@ -23,9 +23,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.archive_header(regclass, date) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.archive_header(regclass, date) to pgtrail_auditor;
-comment on function pgtrail.archive_header(regclass, date) is
+revoke all on function pgtrail.archive_header from public, anon, authenticated, service_role;
+grant execute on function pgtrail.archive_header to pgtrail_auditor;
+comment on function pgtrail.archive_header is
     'Returns what the header of an archive of a trail''s month (UTC, named by its first day) says: the origin of the '
     'log, the column with the time of the event, and the columns of the entries by format, {"<trail>/<version>": '
     '[...]}. Raises 22023.';

@@ -19,9 +19,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.has_erasures_since(regclass, date, timestamptz)
-    from public, anon, authenticated, service_role;
-grant execute on function pgtrail.has_erasures_since(regclass, date, timestamptz) to pgtrail_auditor;
-comment on function pgtrail.has_erasures_since(regclass, date, timestamptz) is
+revoke all on function pgtrail.has_erasures_since from public, anon, authenticated, service_role;
+grant execute on function pgtrail.has_erasures_since to pgtrail_auditor;
+comment on function pgtrail.has_erasures_since is
     'Tells whether something of a trail''s month (UTC, named by its first day) was erased at or after a time. Raises '
     '22023.';

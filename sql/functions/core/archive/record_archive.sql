@@ -57,9 +57,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.record_archive(regclass, date, bigint, bigint, bytea, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.record_archive(regclass, date, bigint, bigint, bytea, text) is
+revoke all on function pgtrail.record_archive from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.record_archive is
     'Notes that a trail''s month was archived in a file, which was verified against the tree of tree_size: from then '
     'on retention may drop the month. sha256 is the digest of the file. Once more takes the place of the first. '
     'Audited, so that the log has the digest. Raises 22023, also when entries is not what the log has.';

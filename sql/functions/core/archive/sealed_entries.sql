@@ -17,8 +17,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.sealed_entries(date) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.sealed_entries(date) to pgtrail_auditor;
-comment on function pgtrail.sealed_entries(date) is
+revoke all on function pgtrail.sealed_entries from public, anon, authenticated, service_role;
+grant execute on function pgtrail.sealed_entries to pgtrail_auditor;
+comment on function pgtrail.sealed_entries is
     'Returns how many entries the log has of a month (UTC, named by its first day), by trail, without those that a '
     'retention policy removed. Raises 22023.';

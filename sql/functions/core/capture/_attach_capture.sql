@@ -31,7 +31,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._attach_capture(pgtrail.tracked_table)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._attach_capture(pgtrail.tracked_table) is
-    'Gives a table the trigger function and the triggers that capture it.';
+revoke all on function pgtrail._attach_capture from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._attach_capture is 'Gives a table the trigger function and the triggers that capture it.';

@@ -183,7 +183,5 @@ end;$body$,
 end;
 $$;
 
-revoke all on function pgtrail._capture_body(pgtrail.tracked_table)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._capture_body(pgtrail.tracked_table) is
-    'Returns the body of the trigger function that captures a table.';
+revoke all on function pgtrail._capture_body from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._capture_body is 'Returns the body of the trigger function that captures a table.';

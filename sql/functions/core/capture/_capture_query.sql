@@ -78,9 +78,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._capture_query(pgtrail.tracked_table, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._capture_query(pgtrail.tracked_table, text) is
+revoke all on function pgtrail._capture_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._capture_query is
     'Returns the SELECT of the entries that an INSERT, UPDATE, DELETE or TRUNCATE of a table makes, of an UPDATE for '
     'rows that keep their key, and, as REKEYED FROM and REKEYED TO, for those that do not; for its trigger '
     'function: with level statement from old_rows and new_rows, with level row from the rows $1 and $2.';

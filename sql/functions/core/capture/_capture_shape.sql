@@ -28,8 +28,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._capture_shape(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._capture_shape(regclass) to pgtrail_auditor;
-comment on function pgtrail._capture_shape(regclass) is
+revoke all on function pgtrail._capture_shape from public, anon, authenticated, service_role;
+grant execute on function pgtrail._capture_shape to pgtrail_auditor;
+comment on function pgtrail._capture_shape is
     'Returns what captures of a table depend on, as text: the functions that make its trigger function, its name, its '
     'columns with their types, and its primary key.';

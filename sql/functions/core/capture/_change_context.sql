@@ -77,8 +77,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._change_context() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._change_context() is
+revoke all on function pgtrail._change_context from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._change_context is
     'Returns who makes a change, as far as the session tells, as columns of an entry. actor_source in details is '
     'claims (the sub of a token that PostgREST verified; kind user, or impersonated with "act" of RFC 8693), context '
     '(what pgtrail.set_context() was told; kind service) or session (the login role; kind system).';

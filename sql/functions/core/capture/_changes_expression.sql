@@ -81,8 +81,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._changes_expression(pgtrail.tracked_table, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._changes_expression(pgtrail.tracked_table, text) is
+revoke all on function pgtrail._changes_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._changes_expression is
     'Returns the SQL expression of what an INSERT, UPDATE or DELETE changes, {"column": {"old", "new"}}, of the rows '
     'old and new.';

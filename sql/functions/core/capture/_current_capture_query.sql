@@ -10,7 +10,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._current_capture_query(text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._current_capture_query(text, text) is
+revoke all on function pgtrail._current_capture_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._current_capture_query is
     'Returns what pgtrail._capture_query() does for a table as it is now, by its entity_type.';

@@ -12,7 +12,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_capture(text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_capture(text) is
-    'Removes the trigger function of a table that is tracked no longer.';
+revoke all on function pgtrail._drop_capture from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_capture is 'Removes the trigger function of a table that is tracked no longer.';

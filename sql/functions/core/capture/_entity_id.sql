@@ -12,9 +12,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entity_id(text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._entity_id(text) to service_role, pgtrail_auditor;
-comment on function pgtrail._entity_id(text) is
+revoke all on function pgtrail._entity_id from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._entity_id to service_role, pgtrail_auditor;
+comment on function pgtrail._entity_id is
     'Returns the entity_id of a primary key: the key, or, of more than 500 characters, sha256: and the hash of its '
     'UTF-8 text in hex.';

@@ -26,9 +26,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._keep_failed_writes(text, jsonb, text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._keep_failed_writes(text, jsonb, text, text) is
+revoke all on function pgtrail._keep_failed_writes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._keep_failed_writes is
     'Keeps entries (a JSON array) that could not be recorded in pgtrail.failed_write, with a WARNING whose DETAIL is '
     'JSON: entityType, entries (their number), eventIds (of the first 10), error and code. What failed_write cannot '
     'take either is in the DETAIL, as events.';

@@ -27,9 +27,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._key_expression(regclass, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._key_expression(regclass, text) to service_role, pgtrail_auditor;
-comment on function pgtrail._key_expression(regclass, text) is
+revoke all on function pgtrail._key_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._key_expression to service_role, pgtrail_auditor;
+comment on function pgtrail._key_expression is
     'Returns the SQL expression of the primary key of a version of a row (new, old) as text: of one column as it is, '
     'of several as a JSON array, without a key NULL.';

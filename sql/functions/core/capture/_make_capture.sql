@@ -46,7 +46,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._make_capture(pgtrail.tracked_table)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._make_capture(pgtrail.tracked_table) is
+revoke all on function pgtrail._make_capture from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._make_capture is
     'Makes, or makes anew, the trigger function of a table and writes down what it was made for. Returns its name.';

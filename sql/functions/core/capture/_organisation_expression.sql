@@ -17,7 +17,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._organisation_expression(pgtrail.tracked_table, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._organisation_expression(pgtrail.tracked_table, text) is
+revoke all on function pgtrail._organisation_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._organisation_expression is
     'Returns the SQL expression of the tenant of a version of a row (new, old): NULL where the table names none.';

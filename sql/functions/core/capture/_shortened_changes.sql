@@ -20,8 +20,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._shortened_changes(jsonb)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._shortened_changes(jsonb) is
+revoke all on function pgtrail._shortened_changes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._shortened_changes is
     'Returns changes that take 64 KiB at most: values of more than 200 bytes are shortened, and where there are too '
     'many columns for that, all of it, under the name *.';

@@ -11,7 +11,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._shortened_value(text) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._shortened_value(text) is
+revoke all on function pgtrail._shortened_value from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._shortened_value is
     'Returns what is captured of a value that is too long: {"cut": its first 100 characters, "bytes", "sha256": of its '
     'UTF-8 text, in hex}.';

@@ -25,8 +25,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._value_expression(oid, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._value_expression(oid, text) is
+revoke all on function pgtrail._value_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._value_expression is
     'Returns the SQL expression of a value of a type as jsonb_build_object() is to take it to be captured: as it is, '
     'bytea as hex, and what is longer than 8,192 bytes as text shortened.';

@@ -21,9 +21,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.refresh_tracking()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.refresh_tracking() is
+revoke all on function pgtrail.refresh_tracking from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.refresh_tracking is
     'Makes the trigger functions of tracked tables anew that were altered, and returns their number. Until then their '
     'changes are captured too, only slower. A table whose organisation_column is gone, or no uuid, belongs to the '
     'platform.';

@@ -46,8 +46,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.replay_failed_writes(int)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.replay_failed_writes(int) is
+revoke all on function pgtrail.replay_failed_writes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.replay_failed_writes is
     'Records what pgtrail.failed_write keeps, under the ids and so the times of the changes, and returns how many: at '
     'most max_entries. Those that fail again stay, with the error of the last time.';

@@ -66,9 +66,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.row_at(regclass, text, timestamptz) from public, anon, authenticated;
-grant execute on function pgtrail.row_at(regclass, text, timestamptz) to service_role, pgtrail_auditor;
-comment on function pgtrail.row_at(regclass, text, timestamptz) is
+revoke all on function pgtrail.row_at from public, anon, authenticated;
+grant execute on function pgtrail.row_at to service_role, pgtrail_auditor;
+comment on function pgtrail.row_at is
     'Returns a row of a tracked table as it was, as JSON, or null when there was none with that key (entity_id). '
     'Columns that are not captured are as they are now, or missing; redacted values are null, long ones shortened. '
     'After a TRUNCATE, rows from before it cannot be told. Raises 22023.';

@@ -14,9 +14,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_context(jsonb) from public, anon;
-grant execute on function pgtrail.set_context(jsonb) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_context(jsonb) is
+revoke all on function pgtrail.set_context from public, anon;
+grant execute on function pgtrail.set_context to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_context is
     'Says, until the end of the transaction, in whose name changes are made: actor_id, request_id, trace_id and '
     'anything else worth keeping. It is an application''s word: captured with actor_kind service and actor_source '
     'context, and ignored as an actor where PostgREST verified a token. Raises 22023.';

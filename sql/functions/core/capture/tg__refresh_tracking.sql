@@ -27,7 +27,6 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.tg__refresh_tracking()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.tg__refresh_tracking() is
+revoke all on function pgtrail.tg__refresh_tracking from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.tg__refresh_tracking is
     'Calls pgtrail.refresh_tracking() when a tracked table was altered. Never fails the ALTER TABLE.';

@@ -85,9 +85,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.track(regclass, name, name[], name[], text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.track(regclass, name, name[], name[], text, text) is
+revoke all on function pgtrail.track from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.track is
     'Captures every change of a table into audit_log, in the transaction of the change: <table>.inserted, updated, '
     'deleted and truncated, and rekeyed_from and rekeyed_to where the primary key changes. entity_type is '
     'schema.table, entity_id the primary key as text (of several columns a JSON array), changes {"column": {"old", '

@@ -26,7 +26,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.untrack(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.untrack(regclass) is
+revoke all on function pgtrail.untrack from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.untrack is
     'Stops capturing a table. What was captured stays, and that it stopped is an entry of audit_log. Raises 22023 when '
     'the table is not tracked.';

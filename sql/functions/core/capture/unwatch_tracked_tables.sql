@@ -10,7 +10,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.unwatch_tracked_tables()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.unwatch_tracked_tables() is
+revoke all on function pgtrail.unwatch_tracked_tables from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.unwatch_tracked_tables is
     'Takes back pgtrail.watch_tracked_tables(). Raises 42501 for a role that does not own the event trigger.';

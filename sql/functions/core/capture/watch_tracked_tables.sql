@@ -19,8 +19,7 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.watch_tracked_tables()
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.watch_tracked_tables() is
+revoke all on function pgtrail.watch_tracked_tables from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.watch_tracked_tables is
     'Has pgtrail.refresh_tracking() called after each ALTER TABLE of a tracked table, by an event trigger. For a role '
     'that may create one. Raises 42501.';

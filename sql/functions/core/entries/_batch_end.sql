@@ -10,7 +10,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_end(pgtrail.batch)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_end(pgtrail.batch) is
+revoke all on function pgtrail._batch_end from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_end is
     'Returns the position up to which the entries of a batch lie, its own included.';

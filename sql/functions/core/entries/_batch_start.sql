@@ -10,7 +10,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_start(pgtrail.batch)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_start(pgtrail.batch) is
-    'Returns the position behind which the entries of a batch lie.';
+revoke all on function pgtrail._batch_start from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_start is 'Returns the position behind which the entries of a batch lie.';

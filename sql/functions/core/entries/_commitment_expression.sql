@@ -9,8 +9,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._commitment_expression(text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._commitment_expression(text, text) is
+revoke all on function pgtrail._commitment_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._commitment_expression is
     'Returns the SQL expression of what the log has of the value of an erasable column, sha256(salt of the column || '
     'UTF-8 value), from expressions of both. Of a digested column the salt is empty.';

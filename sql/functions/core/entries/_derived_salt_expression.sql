@@ -11,8 +11,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._derived_salt_expression(text, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._derived_salt_expression(text, name) is
+revoke all on function pgtrail._derived_salt_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._derived_salt_expression is
     'Returns the SQL expression of the salt of one erasable column of an entry, sha256(salt of the row || UTF-8 name '
     'of the column), from the expression of the salt of the row.';

@@ -76,11 +76,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._encoded_entries(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._encoded_entries(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, bigint, text[]) is
+revoke all on function pgtrail._encoded_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._encoded_entries is
     'Returns the entries of an era behind one position and up to another, in the order of the log, with '
     'their leaf hashes (RFC 6962: sha256(0x00 || entry); null when the entry is longer than 65,535 bytes) and what '
     'they are counted by. first_leaf names a batch whose entry formats to use instead of the newest; of_trails are '

@@ -63,11 +63,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entries_query(
-    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entries_query(
-    text, text, pgtrail.log_position, pgtrail.log_position, uuid, uuid) is
+revoke all on function pgtrail._entries_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entries_query is
     'Returns the query of the columns (of "row") of a trail''s entries that are in the log, or would be, behind one '
     'position and up to another, in the order of the log. Parameters: $1 era, $2 and $3 the '
     'transactions of the positions, $4 how many at most. Only ids from first_id to last_id are looked at.';

@@ -22,7 +22,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entry_bytes(text, uuid, smallint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entry_bytes(text, uuid, smallint) is
+revoke all on function pgtrail._entry_bytes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entry_bytes is
     'Returns the bytes of one entry as the log has them: what pgtrail._entry_expression says. Null when there is none.';

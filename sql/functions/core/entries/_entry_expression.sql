@@ -52,9 +52,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entry_expression(text, smallint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entry_expression(text, smallint) is
+revoke all on function pgtrail._entry_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entry_expression is
     'Returns the SQL expression that encodes the row "entry" of a trail: the UTF-8 text of a JSON array that begins '
     'with <trail>/<version>. Times are microseconds since 1970; erasable columns the hex of sha256(sha256(row salt '
     '|| column name) || value), or what pgtrail.erasure kept of it; digested columns the hex of sha256(value).';

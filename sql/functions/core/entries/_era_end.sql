@@ -8,5 +8,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._era_end() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._era_end() is 'Returns the position behind every entry of an era.';
+revoke all on function pgtrail._era_end from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._era_end is 'Returns the position behind every entry of an era.';

@@ -25,8 +25,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._erasable_expression(text, name, boolean)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._erasable_expression(text, name, boolean) is
+revoke all on function pgtrail._erasable_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._erasable_expression is
     'Returns the SQL expression of an erasable column in the entry of the row "entry": the commitment to its value in '
     'hex, or, where the trail was_erased, what pgtrail.erasure kept.';

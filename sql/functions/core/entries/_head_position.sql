@@ -10,7 +10,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._head_position(pgtrail.log)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._head_position(pgtrail.log) is
-    'Returns the position up to which the entries of the era are sealed.';
+revoke all on function pgtrail._head_position from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._head_position is 'Returns the position up to which the entries of the era are sealed.';

@@ -12,8 +12,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._kept_salt_expression(text, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._kept_salt_expression(text, name) is
+revoke all on function pgtrail._kept_salt_expression from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._kept_salt_expression is
     'Returns the SQL expression of the salt of an erasable column of the row "entry", also when another column of it '
     'was erased.';

@@ -41,10 +41,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._occupied_range(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, text[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._occupied_range(
-    smallint, pgtrail.log_position, pgtrail.log_position, int, text[]) is
+revoke all on function pgtrail._occupied_range from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._occupied_range is
     'Returns the trails of of_trails that have entries behind one position and up to another, and the '
     'least and the greatest of the ids of the first max_entries of each.';

@@ -8,6 +8,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._position_before(xid8) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._position_before(xid8) is
+revoke all on function pgtrail._position_before from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._position_before is
     'Returns the position before all entries of a transaction: where the log stands when all before it is sealed.';

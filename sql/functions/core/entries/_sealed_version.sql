@@ -14,7 +14,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._sealed_version(bigint, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._sealed_version(bigint, text) is
+revoke all on function pgtrail._sealed_version from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._sealed_version is
     'Returns the version of the entry format in which a batch has the entries of a trail; null when it has none.';

@@ -22,7 +22,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._trails_between(xid8, xid8) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._trails_between(xid8, xid8) to pgtrail_auditor;
-comment on function pgtrail._trails_between(xid8, xid8) is
+revoke all on function pgtrail._trails_between from public, anon, authenticated, service_role;
+grant execute on function pgtrail._trails_between to pgtrail_auditor;
+comment on function pgtrail._trails_between is
     'Returns the trails that have entries of the transactions from from_tx_id to to_tx_id, both included.';

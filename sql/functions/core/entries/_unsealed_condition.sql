@@ -28,7 +28,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealed_condition(text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._unsealed_condition(text) is
+revoke all on function pgtrail._unsealed_condition from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._unsealed_condition is
     'Returns the condition, as SQL over the row "entry" of a trail, under which pgtrail.rollup does not have it yet.';

@@ -22,9 +22,8 @@ begin
 end;
 $$;
 
-alter function pgtrail._erase_columns(regclass, uuid, name[]) owner to pgtrail_purger;
-revoke all on function pgtrail._erase_columns(regclass, uuid, name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._erase_columns(regclass, uuid, name[]) to pgtrail_owner;
-comment on function pgtrail._erase_columns(regclass, uuid, name[]) is
+alter function pgtrail._erase_columns owner to pgtrail_purger;
+revoke all on function pgtrail._erase_columns from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._erase_columns to pgtrail_owner;
+comment on function pgtrail._erase_columns is
     'Sets columns and the salt of one entry to null. Raises XX001 when it is not one entry.';

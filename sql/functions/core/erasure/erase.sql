@@ -100,9 +100,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.erase(regclass, uuid, name[], text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.erase(regclass, uuid, name[], text) is
+revoke all on function pgtrail.erase from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.erase is
     'Erases columns of an entry: their values and the salt of the entry are gone, and what the proof of the entry '
     'needs is kept in pgtrail.erasure. Audited, with the reason; nothing happens when there is nothing to erase. '
     'Raises 22023 (no trail, columns that are not erasable, no reason), PT404 (no such entry), TR004 (under a legal '

@@ -17,7 +17,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._alert_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._alert_health() to pgtrail_auditor;
-comment on function pgtrail._alert_health() is
-    'Counts the critical alerts that are open.';
+revoke all on function pgtrail._alert_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._alert_health to pgtrail_auditor;
+comment on function pgtrail._alert_health is 'Counts the critical alerts that are open.';

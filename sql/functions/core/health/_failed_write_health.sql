@@ -14,7 +14,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._failed_write_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._failed_write_health() to pgtrail_auditor;
-comment on function pgtrail._failed_write_health() is
-    'Counts the captured changes that could not be recorded.';
+revoke all on function pgtrail._failed_write_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._failed_write_health to pgtrail_auditor;
+comment on function pgtrail._failed_write_health is 'Counts the captured changes that could not be recorded.';

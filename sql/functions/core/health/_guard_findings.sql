@@ -33,7 +33,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._guard_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._guard_findings() to pgtrail_auditor;
-comment on function pgtrail._guard_findings() is
+revoke all on function pgtrail._guard_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._guard_findings to pgtrail_auditor;
+comment on function pgtrail._guard_findings is
     'Returns each guard of a trail or partition that is missing, calls another function, or is not enabled always.';

@@ -15,7 +15,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._guard_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._guard_health() to pgtrail_auditor;
-comment on function pgtrail._guard_health() is
-    'Counts what pgtrail._guard_findings() finds.';
+revoke all on function pgtrail._guard_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._guard_health to pgtrail_auditor;
+comment on function pgtrail._guard_health is 'Counts what pgtrail._guard_findings() finds.';

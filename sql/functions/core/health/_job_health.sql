@@ -43,8 +43,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._job_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._job_health() to pgtrail_auditor;
-comment on function pgtrail._job_health() is
+revoke all on function pgtrail._job_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._job_health to pgtrail_auditor;
+comment on function pgtrail._job_health is
     'Tells how the jobs of pg_cron ended last that this role scheduled; it shows nobody another''s. No row '
     'without any.';

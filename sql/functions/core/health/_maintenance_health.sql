@@ -21,7 +21,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._maintenance_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._maintenance_health() to pgtrail_auditor;
-comment on function pgtrail._maintenance_health() is
-    'Tells when maintain() ran last; critical after 26 hours.';
+revoke all on function pgtrail._maintenance_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._maintenance_health to pgtrail_auditor;
+comment on function pgtrail._maintenance_health is 'Tells when maintain() ran last; critical after 26 hours.';

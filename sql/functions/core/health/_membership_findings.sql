@@ -54,7 +54,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._membership_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._membership_findings() to pgtrail_auditor;
-comment on function pgtrail._membership_findings() is
+revoke all on function pgtrail._membership_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._membership_findings to pgtrail_auditor;
+comment on function pgtrail._membership_findings is
     'Returns what keeps pgtrail.membership from having the members of a table.';

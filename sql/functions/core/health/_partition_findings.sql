@@ -26,7 +26,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._partition_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._partition_findings() to pgtrail_auditor;
-comment on function pgtrail._partition_findings() is
+revoke all on function pgtrail._partition_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._partition_findings to pgtrail_auditor;
+comment on function pgtrail._partition_findings is
     'Returns each of this and the next two months that a trail has no partition for, and each default partition.';

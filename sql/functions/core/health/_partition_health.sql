@@ -21,7 +21,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._partition_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._partition_health() to pgtrail_auditor;
-comment on function pgtrail._partition_health() is
+revoke all on function pgtrail._partition_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._partition_health to pgtrail_auditor;
+comment on function pgtrail._partition_health is
     'Tells for how many months ahead every trail has partitions; critical below 2.';

@@ -32,7 +32,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._privilege_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._privilege_findings() to pgtrail_auditor;
-comment on function pgtrail._privilege_findings() is
+revoke all on function pgtrail._privilege_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._privilege_findings to pgtrail_auditor;
+comment on function pgtrail._privilege_findings is
     'Returns each privilege on a trail or partition that nobody should have, and each that pgtrail_owner does not own.';

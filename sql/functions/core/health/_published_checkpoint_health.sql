@@ -34,7 +34,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._published_checkpoint_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._published_checkpoint_health() to pgtrail_auditor;
-comment on function pgtrail._published_checkpoint_health() is
+revoke all on function pgtrail._published_checkpoint_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._published_checkpoint_health to pgtrail_auditor;
+comment on function pgtrail._published_checkpoint_health is
     'Tells how much of the log was published; critical when the log does not fit it any more.';

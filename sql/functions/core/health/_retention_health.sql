@@ -35,7 +35,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._retention_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._retention_health() to pgtrail_auditor;
-comment on function pgtrail._retention_health() is
+revoke all on function pgtrail._retention_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._retention_health to pgtrail_auditor;
+comment on function pgtrail._retention_health is
     'Tells when retention ran last; critical after 26 hours, or when what became due three days ago is still there.';

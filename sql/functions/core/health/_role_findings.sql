@@ -20,7 +20,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._role_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._role_findings() to pgtrail_auditor;
-comment on function pgtrail._role_findings() is
+revoke all on function pgtrail._role_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._role_findings to pgtrail_auditor;
+comment on function pgtrail._role_findings is
     'Returns each role of the API that may act as pgtrail_owner or pgtrail_purger, and each of these that may log in.';

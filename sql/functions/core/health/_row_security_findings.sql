@@ -21,7 +21,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._row_security_findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._row_security_findings() to pgtrail_auditor;
-comment on function pgtrail._row_security_findings() is
+revoke all on function pgtrail._row_security_findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail._row_security_findings to pgtrail_auditor;
+comment on function pgtrail._row_security_findings is
     'Returns each trail or partition without row level security, and each policy that opens a partition.';

@@ -14,7 +14,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._row_security_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._row_security_health() to pgtrail_auditor;
-comment on function pgtrail._row_security_health() is
-    'Counts what pgtrail._row_security_findings() finds.';
+revoke all on function pgtrail._row_security_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._row_security_health to pgtrail_auditor;
+comment on function pgtrail._row_security_health is 'Counts what pgtrail._row_security_findings() finds.';

@@ -21,7 +21,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._seal_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._seal_health() to pgtrail_auditor;
-comment on function pgtrail._seal_health() is
+revoke all on function pgtrail._seal_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._seal_health to pgtrail_auditor;
+comment on function pgtrail._seal_health is
     'Tells when entries were sealed last; critical when some have waited for more than 10 minutes since.';

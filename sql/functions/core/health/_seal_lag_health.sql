@@ -32,7 +32,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._seal_lag_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._seal_lag_health() to pgtrail_auditor;
-comment on function pgtrail._seal_lag_health() is
+revoke all on function pgtrail._seal_lag_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._seal_lag_health to pgtrail_auditor;
+comment on function pgtrail._seal_lag_health is
     'Names the oldest transaction that holds the watermark back; critical after 10 minutes.';

@@ -39,8 +39,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._set_alert(text, text, jsonb, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._set_alert(text, text, jsonb, uuid) is
+revoke all on function pgtrail._set_alert from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._set_alert is
     'Raises the alert of a kind, or resolves it when the status is ok. Notifies pgtrail_alert with its id when it is '
     'new or its severity has changed; one that is open already is brought up to date.';

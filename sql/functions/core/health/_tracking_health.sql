@@ -47,7 +47,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._tracking_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._tracking_health() to pgtrail_auditor;
-comment on function pgtrail._tracking_health() is
-    'Tells whether every tracked table is captured as it is now.';
+revoke all on function pgtrail._tracking_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._tracking_health to pgtrail_auditor;
+comment on function pgtrail._tracking_health is 'Tells whether every tracked table is captured as it is now.';

@@ -15,7 +15,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._trail_tables() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._trail_tables() to pgtrail_auditor;
-comment on function pgtrail._trail_tables() is
+revoke all on function pgtrail._trail_tables from public, anon, authenticated, service_role;
+grant execute on function pgtrail._trail_tables to pgtrail_auditor;
+comment on function pgtrail._trail_tables is
     'Returns every trail and each of its partitions, with the name that a statement gives it.';

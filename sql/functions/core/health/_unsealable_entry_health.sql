@@ -14,7 +14,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unsealable_entry_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._unsealable_entry_health() to pgtrail_auditor;
-comment on function pgtrail._unsealable_entry_health() is
+revoke all on function pgtrail._unsealable_entry_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._unsealable_entry_health to pgtrail_auditor;
+comment on function pgtrail._unsealable_entry_health is
     'Counts the entries that were set aside because they cannot be encoded.';

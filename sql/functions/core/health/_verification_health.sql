@@ -23,7 +23,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._verification_health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._verification_health() to pgtrail_auditor;
-comment on function pgtrail._verification_health() is
+revoke all on function pgtrail._verification_health from public, anon, authenticated, service_role;
+grant execute on function pgtrail._verification_health to pgtrail_auditor;
+comment on function pgtrail._verification_health is
     'Tells when the log was verified last, and where verification goes on.';

@@ -20,9 +20,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.findings() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.findings() to pgtrail_auditor;
-comment on function pgtrail.findings() is
+revoke all on function pgtrail.findings from public, anon, authenticated, service_role;
+grant execute on function pgtrail.findings to pgtrail_auditor;
+comment on function pgtrail.findings is
     'Returns what is wrong with how trails, roles and memberships are set up, with the statement that mends it, to be '
     'run after set role pgtrail_owner; no row when nothing is. What health() says of guards, row security and grants '
     'is counted here. Changes nothing.';

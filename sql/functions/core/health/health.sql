@@ -38,8 +38,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.health() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.health() to pgtrail_auditor;
-comment on function pgtrail.health() is
+revoke all on function pgtrail.health from public, anon, authenticated, service_role;
+grant execute on function pgtrail.health to pgtrail_auditor;
+comment on function pgtrail.health is
     'Returns how trails and log are doing, a row a check; status is ok, warning or critical. pg_monitor sees who holds '
     'sealing back; others see their own sessions.';

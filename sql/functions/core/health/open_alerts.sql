@@ -19,7 +19,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.open_alerts() from public, anon, authenticated;
-grant execute on function pgtrail.open_alerts() to service_role, pgtrail_auditor;
-comment on function pgtrail.open_alerts() is
+revoke all on function pgtrail.open_alerts from public, anon, authenticated;
+grant execute on function pgtrail.open_alerts to service_role, pgtrail_auditor;
+comment on function pgtrail.open_alerts is
     'Returns the alerts that are open, the oldest first. severity is warning or critical.';

@@ -14,8 +14,8 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.jwt_subject() from public, anon;
-grant execute on function pgtrail.jwt_subject() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.jwt_subject() is
+revoke all on function pgtrail.jwt_subject from public, anon;
+grant execute on function pgtrail.jwt_subject to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.jwt_subject is
     'Returns the verified subject (sub) of the request as PostgREST passed it on, or null. '
     'Text, because subjects of third-party identity providers are not always UUIDs.';

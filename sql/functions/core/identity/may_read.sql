@@ -13,7 +13,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.may_read(uuid) from public, anon;
-grant execute on function pgtrail.may_read(uuid) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.may_read(uuid) is
-    'Tells whether the caller may read the entries of an organisation.';
+revoke all on function pgtrail.may_read from public, anon;
+grant execute on function pgtrail.may_read to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.may_read is 'Tells whether the caller may read the entries of an organisation.';

@@ -15,8 +15,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.readable_organisations() from public, anon;
-grant execute on function pgtrail.readable_organisations() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.readable_organisations() is
+revoke all on function pgtrail.readable_organisations from public, anon;
+grant execute on function pgtrail.readable_organisations to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.readable_organisations is
     'Returns the organisations whose entries the subject of the request may read: those in which it has '
     'a role of pgtrail.reader_role according to pgtrail.membership. Never the platform organisation.';

@@ -13,7 +13,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.require_reader(uuid) from public, anon;
-grant execute on function pgtrail.require_reader(uuid) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.require_reader(uuid) is
+revoke all on function pgtrail.require_reader from public, anon;
+grant execute on function pgtrail.require_reader to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.require_reader is
     'Raises 42501 when the caller may not read the entries of an organisation.';

@@ -18,7 +18,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_reader_roles(text[]) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_reader_roles(text[]) is
+revoke all on function pgtrail.set_reader_roles from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_reader_roles is
     'Sets which roles of pgtrail.membership read the entries of their organisation. For the owner. Audited. Raises '
     '22023 (null).';

@@ -8,6 +8,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._greatest_id() from public, anon;
-grant execute on function pgtrail._greatest_id() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._greatest_id() is 'Returns the UUID that lies behind the id of every entry.';
+revoke all on function pgtrail._greatest_id from public, anon;
+grant execute on function pgtrail._greatest_id to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._greatest_id is 'Returns the UUID that lies behind the id of every entry.';

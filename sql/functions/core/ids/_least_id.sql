@@ -8,6 +8,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._least_id() from public, anon;
-grant execute on function pgtrail._least_id() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._least_id() is 'Returns the UUID that lies before the id of every entry.';
+revoke all on function pgtrail._least_id from public, anon;
+grant execute on function pgtrail._least_id to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._least_id is 'Returns the UUID that lies before the id of every entry.';

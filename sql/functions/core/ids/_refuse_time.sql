@@ -10,6 +10,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._refuse_time(timestamptz) from public, anon;
-grant execute on function pgtrail._refuse_time(timestamptz) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._refuse_time(timestamptz) is 'Raises 22008: for times that pgtrail.uuid7 cannot hold.';
+revoke all on function pgtrail._refuse_time from public, anon;
+grant execute on function pgtrail._refuse_time to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._refuse_time is 'Raises 22008: for times that pgtrail.uuid7 cannot hold.';

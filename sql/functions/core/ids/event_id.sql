@@ -54,9 +54,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.event_id(regclass, uuid, timestamptz) from public, anon, authenticated, pgtrail_auditor;
-grant execute on function pgtrail.event_id(regclass, uuid, timestamptz) to service_role;
-comment on function pgtrail.event_id(regclass, uuid, timestamptz) is
+revoke all on function pgtrail.event_id from public, anon, authenticated, pgtrail_auditor;
+grant execute on function pgtrail.event_id to service_role;
+comment on function pgtrail.event_id is
     'Returns the id under which an event is recorded: the given UUIDv7, or a new one of the given time, or of now. '
     'Raises 22023 when the id is no UUIDv7 or contradicts the time, 23514 when the event lies more than 5 minutes '
     'ahead or in a month for which the trail has no partition.';

@@ -8,7 +8,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.platform_organisation() from public, anon;
-grant execute on function pgtrail.platform_organisation() to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.platform_organisation() is
+revoke all on function pgtrail.platform_organisation from public, anon;
+grant execute on function pgtrail.platform_organisation to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.platform_organisation is
     'Returns the all-zero organisation: the platform itself, which entries that concern no single tenant carry.';

@@ -25,8 +25,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.uuid7(timestamptz) from public, anon;
-grant execute on function pgtrail.uuid7(timestamptz) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.uuid7(timestamptz) is
+revoke all on function pgtrail.uuid7 from public, anon;
+grant execute on function pgtrail.uuid7 to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.uuid7 is
     'Makes a UUIDv7 (RFC 9562) of the given time, which must lie between 1970 and the year 10889 (else 22008). '
     'Ids of one process sort by time to about a quarter of a microsecond.';

@@ -16,8 +16,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.uuid7_floor(timestamptz) from public, anon;
-grant execute on function pgtrail.uuid7_floor(timestamptz) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.uuid7_floor(timestamptz) is
+revoke all on function pgtrail.uuid7_floor from public, anon;
+grant execute on function pgtrail.uuid7_floor to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.uuid7_floor is
     'Returns the smallest UUIDv7 whose time is not before the given time: the bound of partitions, '
     'date filters and purges. Times that no UUIDv7 has (before 1970, infinity) give the nearest one that has.';

@@ -11,7 +11,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.uuid7_time(uuid) from public, anon;
-grant execute on function pgtrail.uuid7_time(uuid) to authenticated, service_role, pgtrail_auditor, pgtrail_purger;
-comment on function pgtrail.uuid7_time(uuid) is
+revoke all on function pgtrail.uuid7_time from public, anon;
+grant execute on function pgtrail.uuid7_time to authenticated, service_role, pgtrail_auditor, pgtrail_purger;
+comment on function pgtrail.uuid7_time is
     'Returns the time of a UUIDv7 (RFC 9562), to the millisecond. Of any other UUID the result means nothing.';

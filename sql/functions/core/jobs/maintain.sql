@@ -53,8 +53,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.maintain(timestamptz) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.maintain(timestamptz) is
+revoke all on function pgtrail.maintain from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.maintain is
     'Does the periodic work, once a day: partitions for 13 months ahead, refresh_tracking(), the verification of a '
     'slice of the log, retention, and alerts for what health() finds. Returns what it did: partitions_created, '
     'tables_refreshed, defects, entries_removed and purges_postponed, or why retention did not run. A call while '

@@ -41,8 +41,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.schedule_jobs() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.schedule_jobs() is
+revoke all on function pgtrail.schedule_jobs from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.schedule_jobs is
     'Schedules the periodic work with pg_cron, as the role that calls it: pgtrail_seal each minute, pgtrail_maintain '
     'daily, pgtrail_cron_cleanup. Can be run again. Without pg_cron it changes nothing and names pgtrail worker as the '
     'scheduler: run that, or call pgtrail.seal() and pgtrail.maintain() from any other.';

@@ -21,8 +21,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.decode_cursor(text, text) from public, anon;
-grant execute on function pgtrail.decode_cursor(text, text) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.decode_cursor(text, text) is
+revoke all on function pgtrail.decode_cursor from public, anon;
+grant execute on function pgtrail.decode_cursor to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.decode_cursor is
     'Returns the id of the entry after which the page begins. Raises 22P02 for a cursor that was altered or '
     'belongs to another context.';

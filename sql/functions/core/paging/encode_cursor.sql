@@ -15,8 +15,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.encode_cursor(uuid, text) from public, anon;
-grant execute on function pgtrail.encode_cursor(uuid, text) to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.encode_cursor(uuid, text) is
+revoke all on function pgtrail.encode_cursor from public, anon;
+grant execute on function pgtrail.encode_cursor to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.encode_cursor is
     'Returns the opaque cursor of the page that follows the given entry. context names the function, the organisation '
     'and the filters that the cursor belongs to.';

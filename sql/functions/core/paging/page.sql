@@ -97,13 +97,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.page(
-    text, regclass, name, uuid, timestamptz, timestamptz, jsonb, int, int, text) from public, anon;
-grant execute on function pgtrail.page(
-    text, regclass, name, uuid, timestamptz, timestamptz, jsonb, int, int, text)
-    to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.page(
-    text, regclass, name, uuid, timestamptz, timestamptz, jsonb, int, int, text) is
+revoke all on function pgtrail.page from public, anon;
+grant execute on function pgtrail.page to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.page is
     'Returns the ids of one page of an organisation''s entries in a trail, newest first, and with the last of them the '
     'cursor of the next page, when there is one: what all paged RPCs share. Reads as the caller. rpc and filters, an '
     'object of columns and the values they must equal (null: any), bind the cursor. Raises 22023 for bad arguments, '

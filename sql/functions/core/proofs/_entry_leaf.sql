@@ -73,7 +73,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._entry_leaf(text, uuid) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._entry_leaf(text, uuid) is
+revoke all on function pgtrail._entry_leaf from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._entry_leaf is
     'Finds the leaf of an entry. sealed: its batch exists. leaf_index is null when the entry does not exist, is not '
     'sealed, or is not in the log as it is now; entry is its encoding.';

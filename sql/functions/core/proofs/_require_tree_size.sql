@@ -14,7 +14,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._require_tree_size(bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._require_tree_size(bigint, bigint) is
-    'Raises 22023 unless tree_size lies between 0 and newest.';
+revoke all on function pgtrail._require_tree_size from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._require_tree_size is 'Raises 22023 unless tree_size lies between 0 and newest.';

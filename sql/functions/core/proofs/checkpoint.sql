@@ -19,9 +19,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.checkpoint(bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.checkpoint(bigint) to pgtrail_auditor;
-comment on function pgtrail.checkpoint(bigint) is
+revoke all on function pgtrail.checkpoint from public, anon, authenticated, service_role;
+grant execute on function pgtrail.checkpoint to pgtrail_auditor;
+comment on function pgtrail.checkpoint is
     'Returns the body of the checkpoint of a size of the tree, by default the present one (C2SP tlog-checkpoint): '
     'origin, size, base64 of the root hash, a line each. To be signed outside the database. Raises 22023 for a size '
     'the tree never had.';

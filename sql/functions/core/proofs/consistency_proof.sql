@@ -37,9 +37,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.consistency_proof(bigint, bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.consistency_proof(bigint, bigint) to pgtrail_auditor;
-comment on function pgtrail.consistency_proof(bigint, bigint) is
+revoke all on function pgtrail.consistency_proof from public, anon, authenticated, service_role;
+grant execute on function pgtrail.consistency_proof to pgtrail_auditor;
+comment on function pgtrail.consistency_proof is
     'Returns PROOF(from_size, D[to_size]) of RFC 6962, section 2.1.2: that the tree of from_size leaves is a prefix '
     'of that of to_size, by default the present one. Empty for from_size 0 and for equal sizes. Raises 22023 for '
     'sizes the tree never had.';

@@ -48,9 +48,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.entry_columns(regclass, uuid, int) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.entry_columns(regclass, uuid, int) to pgtrail_auditor;
-comment on function pgtrail.entry_columns(regclass, uuid, int) is
+revoke all on function pgtrail.entry_columns from public, anon, authenticated, service_role;
+grant execute on function pgtrail.entry_columns to pgtrail_auditor;
+comment on function pgtrail.entry_columns is
     'Returns the columns of an entry in a version of its format, in the order in which the entry holds them. Of those '
     'that it holds hashed (is_hashed), value and salt are the text and the bytes that lead to the hash, null where '
     'nothing is or nothing is left. is_time: the entry holds microseconds since 1970. Raises 22023.';

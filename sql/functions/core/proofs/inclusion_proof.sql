@@ -33,9 +33,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.inclusion_proof(regclass, uuid, bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.inclusion_proof(regclass, uuid, bigint) to pgtrail_auditor;
-comment on function pgtrail.inclusion_proof(regclass, uuid, bigint) is
+revoke all on function pgtrail.inclusion_proof from public, anon, authenticated, service_role;
+grant execute on function pgtrail.inclusion_proof to pgtrail_auditor;
+comment on function pgtrail.inclusion_proof is
     'Returns the proof that an entry is in the tree of a size, by default the present one (RFC 6962, section '
     '2.1.1): index of its leaf, siblings from the leaf up, and the bytes whose hash the leaf is. Raises PT404 (no '
     'such entry, or not in that tree), TR003 (the entry does not match the log), 22023 (no trail, or a size the '

@@ -13,8 +13,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.published_checkpoints() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.published_checkpoints() to pgtrail_auditor;
-comment on function pgtrail.published_checkpoints() is
+revoke all on function pgtrail.published_checkpoints from public, anon, authenticated, service_role;
+grant execute on function pgtrail.published_checkpoints to pgtrail_auditor;
+comment on function pgtrail.published_checkpoints is
     'Returns the signed checkpoints of the present origin, the largest tree first: what record_published_checkpoint() '
     'keeps.';

@@ -49,9 +49,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.record_published_checkpoint(text)
+revoke all on function pgtrail.record_published_checkpoint
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.record_published_checkpoint(text) is
+comment on function pgtrail.record_published_checkpoint is
     'Keeps a signed checkpoint of the present origin; sent again with more signatures, these are added. The signatures '
     'themselves are checked by who trusts their keys, not here. Raises 22P02 (no signed checkpoint), TR003 (of another '
     'origin, or it does not fit the log).';

@@ -36,9 +36,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.start_new_origin(text, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.start_new_origin(text, text) is
+revoke all on function pgtrail.start_new_origin from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.start_new_origin is
     'Continues the log under a new origin and returns it: after a point-in-time recovery, when published '
     'checkpoints no longer fit, or to give the log its first name. By default the old origin with a number. Raises '
     '22023 (reason or origin), 23505 (used before).';

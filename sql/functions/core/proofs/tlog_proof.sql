@@ -35,9 +35,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.tlog_proof(regclass, uuid, text) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.tlog_proof(regclass, uuid, text) to pgtrail_auditor;
-comment on function pgtrail.tlog_proof(regclass, uuid, text) is
+revoke all on function pgtrail.tlog_proof from public, anon, authenticated, service_role;
+grant execute on function pgtrail.tlog_proof to pgtrail_auditor;
+comment on function pgtrail.tlog_proof is
     'Returns the proof of an entry over a signed checkpoint as one text (c2sp.org/tlog-proof@v1). Raises 22P02 (not '
     'a checkpoint), TR003 (it does not fit the log, or the entry does not match it), PT404 (the entry is not in '
     'that tree).';

@@ -20,9 +20,8 @@ begin
 end;
 $$;
 
-alter function pgtrail._delete_entries(regclass, uuid[]) owner to pgtrail_purger;
-revoke all on function pgtrail._delete_entries(regclass, uuid[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail._delete_entries(regclass, uuid[]) to pgtrail_owner;
-comment on function pgtrail._delete_entries(regclass, uuid[]) is
+alter function pgtrail._delete_entries owner to pgtrail_purger;
+revoke all on function pgtrail._delete_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail._delete_entries to pgtrail_owner;
+comment on function pgtrail._delete_entries is
     'Removes entries of a trail, all of them or none. Raises XX001 when it would remove other than was asked.';

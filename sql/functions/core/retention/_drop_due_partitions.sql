@@ -40,8 +40,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_due_partitions(jsonb, boolean)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_due_partitions(jsonb, boolean) is
+revoke all on function pgtrail._drop_due_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_due_partitions is
     'Drops partitions, given as rows of _due_partitions(), until half a second has passed since the first drop, from '
     'which on others wait for its trail; a dry run drops none. Returns what became of each.';

@@ -43,8 +43,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_partition(text, regclass, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_partition(text, regclass, timestamptz) is
+revoke all on function pgtrail._drop_partition from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_partition is
     'Drops a month''s partition of a trail, with its counts, and tells the log that its entries were purged. Returns '
     'how many they were. Raises XX001 when log and counts do not agree, 55P03 when somebody keeps it waiting.';

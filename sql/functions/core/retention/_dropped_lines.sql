@@ -20,7 +20,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._dropped_lines(text, timestamptz, jsonb)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._dropped_lines(text, timestamptz, jsonb) is
+revoke all on function pgtrail._dropped_lines from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._dropped_lines is
     'Returns the lines of a month that is dropped as a whole: one an organisation, or one when it is empty.';

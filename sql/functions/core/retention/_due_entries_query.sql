@@ -32,8 +32,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._due_entries_query(text, uuid, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._due_entries_query(text, uuid, timestamptz, timestamptz) is
+revoke all on function pgtrail._due_entries_query from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._due_entries_query is
     'Returns the query of an organisation''s entries of a month that may be removed: older than due_before by event '
     'and by recording, sealed, and not held.';

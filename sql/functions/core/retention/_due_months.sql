@@ -50,8 +50,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._due_months(text, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._due_months(text, timestamptz) to pgtrail_auditor;
-comment on function pgtrail._due_months(text, timestamptz) is
+revoke all on function pgtrail._due_months from public, anon, authenticated, service_role;
+grant execute on function pgtrail._due_months to pgtrail_auditor;
+comment on function pgtrail._due_months is
     'Returns the months of organisations in which something may be past its policy, or the floor, at as_of: the '
     'month began before as_of - keep. entries and last_at are what is counted of the whole month.';

@@ -31,8 +31,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._due_partitions(timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._due_partitions(timestamptz) is
+revoke all on function pgtrail._due_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._due_partitions is
     'Returns the partitions in which something may be past its policy at as_of, or that are empty and past that of the '
     'trail, with the rows of _due_months() as JSON.';

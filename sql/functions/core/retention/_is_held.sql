@@ -15,7 +15,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_held(text, uuid, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._is_held(text, uuid, timestamptz) to pgtrail_auditor;
-comment on function pgtrail._is_held(text, uuid, timestamptz) is
-    'Tells whether a legal hold covers an event of an organisation in a trail.';
+revoke all on function pgtrail._is_held from public, anon, authenticated, service_role;
+grant execute on function pgtrail._is_held to pgtrail_auditor;
+comment on function pgtrail._is_held is 'Tells whether a legal hold covers an event of an organisation in a trail.';

@@ -80,8 +80,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_partition_due(text, regclass, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._is_partition_due(text, regclass, timestamptz, timestamptz) is
+revoke all on function pgtrail._is_partition_due from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._is_partition_due is
     'Tells whether a month''s partition of a trail may be dropped as a whole: everything in it is past its policy, '
     'sealed and not held.';

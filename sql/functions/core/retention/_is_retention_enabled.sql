@@ -14,7 +14,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_retention_enabled() from public, anon, authenticated, service_role;
-grant execute on function pgtrail._is_retention_enabled() to pgtrail_auditor;
-comment on function pgtrail._is_retention_enabled() is
+revoke all on function pgtrail._is_retention_enabled from public, anon, authenticated, service_role;
+grant execute on function pgtrail._is_retention_enabled to pgtrail_auditor;
+comment on function pgtrail._is_retention_enabled is
     'Tells whether this is the database in which retention was enabled, not a copy of it.';

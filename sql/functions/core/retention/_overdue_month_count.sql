@@ -24,8 +24,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._overdue_month_count(timestamptz) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._overdue_month_count(timestamptz) to pgtrail_auditor;
-comment on function pgtrail._overdue_month_count(timestamptz) is
+revoke all on function pgtrail._overdue_month_count from public, anon, authenticated, service_role;
+grant execute on function pgtrail._overdue_month_count to pgtrail_auditor;
+comment on function pgtrail._overdue_month_count is
     'Counts the months of organisations that were wholly past their policy at as_of, and not held, and that still have '
     'entries.';

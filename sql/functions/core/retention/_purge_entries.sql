@@ -83,8 +83,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._purge_entries(text, uuid, timestamptz, timestamptz, int)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._purge_entries(text, uuid, timestamptz, timestamptz, int) is
+revoke all on function pgtrail._purge_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._purge_entries is
     'Removes up to max_entries of an organisation''s entries of a month that are older than due_before, and tells the '
     'log that they were purged. Returns how many. Raises XX001 when it cannot remove all of them.';

@@ -57,10 +57,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._purge_organisations(
-    text, regclass, timestamptz, jsonb, timestamptz, boolean, int, int)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._purge_organisations(
-    text, regclass, timestamptz, jsonb, timestamptz, boolean, int, int) is
+revoke all on function pgtrail._purge_organisations from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._purge_organisations is
     'Removes what is due in a month of a trail, organisation by organisation and in at most max_batches batches, or, '
     'as a dry run, counts it. Returns a line an organisation and how many batches it took.';

@@ -13,7 +13,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._refused_purge(text, timestamptz, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._refused_purge(text, timestamptz, text) is
+revoke all on function pgtrail._refused_purge from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._refused_purge is
     'Returns the line of a month that could not be purged: postponed when somebody was in the way, else failed.';

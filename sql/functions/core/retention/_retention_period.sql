@@ -15,7 +15,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._retention_period(text, uuid) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._retention_period(text, uuid) to pgtrail_auditor;
-comment on function pgtrail._retention_period(text, uuid) is
+revoke all on function pgtrail._retention_period from public, anon, authenticated, service_role;
+grant execute on function pgtrail._retention_period to pgtrail_auditor;
+comment on function pgtrail._retention_period is
     'Returns how long an organisation''s entries of a trail are kept; null is for ever.';

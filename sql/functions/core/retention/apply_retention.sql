@@ -74,9 +74,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.apply_retention(timestamptz, boolean)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.apply_retention(timestamptz, boolean) is
+revoke all on function pgtrail.apply_retention from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.apply_retention is
     'Removes the entries that are past their policy at as_of, whole partitions by DROP and others in batches, as many '
     'as pgtrail.retention_setting allows a run, and returns what it removed, a line a month and organisation; a dry '
     'run returns what there is to remove. Never removes what is held, not sealed, or younger than the floor. method '

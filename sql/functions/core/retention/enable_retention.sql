@@ -13,7 +13,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.enable_retention() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.enable_retention() is
+revoke all on function pgtrail.enable_retention from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.enable_retention is
     'Lets retention run in this database: after it was restored or copied from another, where nothing is removed until '
     'then. Audited.';

@@ -40,9 +40,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.place_legal_hold(uuid, text, regclass, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.place_legal_hold(uuid, text, regclass, timestamptz, timestamptz) is
+revoke all on function pgtrail.place_legal_hold from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.place_legal_hold is
     'Holds entries, so that no policy removes and nobody erases them until the hold is released: of an organisation '
     'or all (null), of a trail or all, of events from from_at on and before to_at. Returns the hold. Audited. Raises '
     '22023 (no trail, no reason, empty period).';

@@ -30,7 +30,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.release_legal_hold(uuid, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.release_legal_hold(uuid, text) is
+revoke all on function pgtrail.release_legal_hold from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.release_legal_hold is
     'Ends a legal hold. Audited. Raises PT404 (no such hold, or released already), 22023 (no reason).';

@@ -34,8 +34,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_retention(regclass, interval, uuid, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_retention(regclass, interval, uuid, text) is
+revoke all on function pgtrail.set_retention from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_retention is
     'Sets how long a trail keeps its entries, for one organisation or for all that have no policy of their own; null '
     'is for ever. legal_basis says why. Audited. Raises 22023 when the trail is none, or keep is below the floor.';

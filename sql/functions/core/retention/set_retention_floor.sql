@@ -16,8 +16,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_retention_floor(interval)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_retention_floor(interval) is
+revoke all on function pgtrail.set_retention_floor from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_retention_floor is
     'Sets the shortest time that any entry is kept, whatever the policies say: 30 days at first. For the owner. '
     'Audited. Raises 22023.';

@@ -53,8 +53,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._append_batch(pgtrail.log, bytea[], jsonb, pgtrail.log_position) is
+revoke all on function pgtrail._append_batch from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._append_batch is
     'Appends leaves to the tree: tiles, root, a row of pgtrail.batch, and its content as '
     '[{trail_name, month, version, entries}].';

@@ -76,7 +76,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._begin_era(int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._begin_era(int) is
+revoke all on function pgtrail._begin_era from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._begin_era is
     'Closes the era of another cluster: seals all of its entries and those that this cluster wrote under it, and '
     'begins a new one. Raises 55P03 when a writer keeps it waiting for more than 5 seconds.';

@@ -12,7 +12,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._move_head(int, pgtrail.log_position)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._move_head(int, pgtrail.log_position) is
-    'Says that everything of the era up to a position is sealed.';
+revoke all on function pgtrail._move_head from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._move_head is 'Says that everything of the era up to a position is sealed.';

@@ -92,8 +92,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._seal_batch(int, xid8, int, text[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._seal_batch(int, xid8, int, text[]) is
+revoke all on function pgtrail._seal_batch from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._seal_batch is
     'Seals the next entries before to_tx_id as one batch and moves the position of the log behind them. Returns how '
     'many entries it took; less than max_entries when nothing is left.';

@@ -41,8 +41,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._set_aside_entries(smallint, xid8, xid8)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._set_aside_entries(smallint, xid8, xid8) is
+revoke all on function pgtrail._set_aside_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._set_aside_entries is
     'Tries to encode each entry of a range of transactions by itself, puts those that cannot be encoded into '
     'pgtrail.unsealable_entry and returns their number. Slow: called only after encoding them at once has failed.';

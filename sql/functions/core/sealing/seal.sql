@@ -51,8 +51,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.seal(int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.seal(int) is
+revoke all on function pgtrail.seal from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.seal is
     'Turns committed entries of all trails into leaves of the log, up to max_entries, and returns how many; 0 when '
     'there is nothing to do. Entries of transactions that are still open, and of later ones, wait. Call it each '
     'minute. Never blocks a writer; a second sealer waits. Raises 22023 (max_entries).';

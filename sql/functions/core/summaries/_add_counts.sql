@@ -19,7 +19,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_counts(pgtrail.rollup[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_counts(pgtrail.rollup[]) is
+revoke all on function pgtrail._add_counts from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_counts is
     'Adds counts of hours, each hour, organisation and bucket of a trail once, to pgtrail.rollup, and to its months.';

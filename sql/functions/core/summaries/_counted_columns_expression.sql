@@ -17,7 +17,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._counted_columns_expression(text)
+revoke all on function pgtrail._counted_columns_expression
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._counted_columns_expression(text) is
+comment on function pgtrail._counted_columns_expression is
     'Returns the columns organisation_id, at and bucket of the row "entry" of a trail, as SQL: what it is counted by.';

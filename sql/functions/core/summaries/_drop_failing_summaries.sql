@@ -39,8 +39,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._drop_failing_summaries(smallint, xid8, xid8)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._drop_failing_summaries(smallint, xid8, xid8) is
+revoke all on function pgtrail._drop_failing_summaries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._drop_failing_summaries is
     'Tries the expression of each trail''s summaries on the entries of a range of transactions, sets those that fail '
     'back to null with a warning, and returns their number.';

@@ -26,7 +26,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._hour_counts(text, text) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._hour_counts(text, text) is
+revoke all on function pgtrail._hour_counts from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._hour_counts is
     'Counts the entries of a trail that fulfil a condition over the row "entry" by hour, organisation and bucket: what '
     '_add_counts() takes. Null when there are none.';

@@ -52,11 +52,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._uncounted_query(text, uuid, timestamptz, timestamptz, timestamptz, timestamptz)
-    from public, anon;
-grant execute on function pgtrail._uncounted_query(text, uuid, timestamptz, timestamptz, timestamptz, timestamptz)
-    to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._uncounted_query(text, uuid, timestamptz, timestamptz, timestamptz, timestamptz) is
+revoke all on function pgtrail._uncounted_query from public, anon;
+grant execute on function pgtrail._uncounted_query to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._uncounted_query is
     'Returns the query of the entries of [from_at, to_at) that a summary cannot take from pgtrail.rollup: those '
     'outside the whole hours [from_hour, to_hour), and those that are not sealed yet. Empty when there can be none. '
     'Raises PT404 (no such trail).';

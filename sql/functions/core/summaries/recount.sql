@@ -46,9 +46,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.recount(regclass, timestamptz, timestamptz, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.recount(regclass, timestamptz, timestamptz, uuid) is
+revoke all on function pgtrail.recount from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.recount is
     'Counts a trail''s sealed entries again, of the months that [from_at, to_at) touches, of all organisations or '
     'one: after entries were removed, or when verify_rollups() found a difference. Sealing waits meanwhile. Raises '
     '22023 (no trail).';

@@ -17,9 +17,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.set_summary(regclass, text)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.set_summary(regclass, text) is
+revoke all on function pgtrail.set_summary from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.set_summary is
     'Sets what summaries of a trail count by: an SQL expression over the row "entry", such as entry.outcome, or null '
     'for one number, and counts its entries again. Sealing waits meanwhile. When it fails on a later entry, seal() '
     'sets it back to null. Raises 22023 (no trail), and what the expression raises.';

@@ -72,10 +72,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.summary(text, uuid, timestamptz, timestamptz) from public, anon;
-grant execute on function pgtrail.summary(text, uuid, timestamptz, timestamptz)
-    to authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.summary(text, uuid, timestamptz, timestamptz) is
+revoke all on function pgtrail.summary from public, anon;
+grant execute on function pgtrail.summary to authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.summary is
     'Counts an organisation''s entries of a trail whose event lies in [from_at, to_at), null is open, by the bucket '
     'of the trail: exact, sealed or not, and without reading the history. last_at is the time of the newest event. '
     'Reads as the caller. Raises 22023 (organisation missing), 42501 (organisation the caller may not read), PT404 '

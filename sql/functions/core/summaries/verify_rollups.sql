@@ -74,9 +74,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_rollups(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_rollups(regclass) to pgtrail_auditor;
-comment on function pgtrail.verify_rollups(regclass) is
+revoke all on function pgtrail.verify_rollups from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_rollups to pgtrail_auditor;
+comment on function pgtrail.verify_rollups is
     'Counts the sealed entries of a trail, by default of all, again and returns each count of pgtrail.rollup that '
     'differs, in number or in the time of its newest event; no row when summaries are exact. Reads every entry. '
     'Raises 22023 (no trail).';

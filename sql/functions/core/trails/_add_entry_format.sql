@@ -35,7 +35,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_entry_format(text, regclass, name[], name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_entry_format(text, regclass, name[], name[]) is
+revoke all on function pgtrail._add_entry_format from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_entry_format is
     'Adds the version of the format in which later entries of a trail enter the log, when the last one is another.';

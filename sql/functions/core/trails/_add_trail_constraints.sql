@@ -24,7 +24,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_trail_constraints(regclass)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_trail_constraints(regclass) is
+revoke all on function pgtrail._add_trail_constraints from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_trail_constraints is
     'Gives a trail the constraints on its id and on the time of the event, where it lacks them.';

@@ -29,8 +29,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._add_trail_indexes(regclass, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._add_trail_indexes(regclass, name) is
+revoke all on function pgtrail._add_trail_indexes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._add_trail_indexes is
     'Gives a trail the indexes on (organisation, id), which pages read, and on (tx_id, id), which sealing does, where '
     'it lacks them.';

@@ -25,6 +25,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._attach_guards(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._attach_guards(regclass) is
+revoke all on function pgtrail._attach_guards from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._attach_guards is
     'Makes a trail or one of its partitions append-only: guards enabled always, row level security on, no privileges.';

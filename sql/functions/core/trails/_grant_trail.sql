@@ -21,7 +21,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._grant_trail(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._grant_trail(regclass) is
+revoke all on function pgtrail._grant_trail from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._grant_trail is
     'Grants what each role may do with a trail: readers SELECT, service_role INSERT of the columns that are not the '
     'database''s to set, the purger what a purge or an erasure takes.';

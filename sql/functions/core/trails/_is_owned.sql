@@ -12,6 +12,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._is_owned(text) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._is_owned(text) is
+revoke all on function pgtrail._is_owned from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._is_owned is
     'Tells whether there is a table of that name and pgtrail made it: one that a database had before keeps its owner.';

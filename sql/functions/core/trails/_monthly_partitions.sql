@@ -14,7 +14,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._monthly_partitions(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail._monthly_partitions(regclass) to pgtrail_auditor;
-comment on function pgtrail._monthly_partitions(regclass) is
+revoke all on function pgtrail._monthly_partitions from public, anon, authenticated, service_role;
+grant execute on function pgtrail._monthly_partitions to pgtrail_auditor;
+comment on function pgtrail._monthly_partitions is
     'Returns the partitions of a trail and the beginning of the month (UTC) that each is for.';

@@ -31,7 +31,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._months_with_entries(text, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._months_with_entries(text, timestamptz, timestamptz) is
+revoke all on function pgtrail._months_with_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._months_with_entries is
     'Returns the beginnings of the months (UTC) in which a trail has entries of [from_at, to_at); null is open.';

@@ -17,8 +17,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._organisation_condition(text, uuid)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._organisation_condition(text, uuid) is
+revoke all on function pgtrail._organisation_condition from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._organisation_condition is
     'Returns the condition, as SQL over the row "entry" of a trail, under which it counts for an organisation. What '
     'has no organisation counts for the platform.';

@@ -15,7 +15,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._record_act(text, uuid, jsonb)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._record_act(text, uuid, jsonb) is
+revoke all on function pgtrail._record_act from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._record_act is
     'Records an act of administration in audit_log, where that is installed: of an organisation, or of the platform.';

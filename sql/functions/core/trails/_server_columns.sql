@@ -8,6 +8,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._server_columns() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._server_columns() is
+revoke all on function pgtrail._server_columns from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._server_columns is
     'Returns the columns of a trail that the database alone sets: no grant lets a writer send them.';

@@ -29,8 +29,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._set_trail_policies(regclass, name)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._set_trail_policies(regclass, name) is
+revoke all on function pgtrail._set_trail_policies from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._set_trail_policies is
     'Gives a trail its policies: members read their organisation, auditors and service_role read all, service_role '
     'writes.';

@@ -68,7 +68,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._trail_shape_defect(regclass, name, name[], name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._trail_shape_defect(regclass, name, name[], name[]) is
+revoke all on function pgtrail._trail_shape_defect from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._trail_shape_defect is
     'Returns what keeps a table from being a trail, as a sentence; null when nothing does.';

@@ -60,9 +60,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.create_trail(regclass, name, name[], name[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.create_trail(regclass, name, name[], name[]) is
+revoke all on function pgtrail.create_trail from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.create_trail is
     'Makes an append-only trail of a table that has the required columns: owner pgtrail_owner, constraints, guards, '
     'row level security, grants, the indexes on (organisation, id) and (tx_id, id), monthly partitions from last month '
     'to 13 months ahead, a format of its entries in the log, and a row in pgtrail.trail. erasable: columns whose '

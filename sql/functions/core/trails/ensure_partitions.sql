@@ -66,8 +66,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.ensure_partitions(regclass, timestamptz, timestamptz)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.ensure_partitions(regclass, timestamptz, timestamptz) is
+revoke all on function pgtrail.ensure_partitions from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.ensure_partitions is
     'Creates the missing monthly partitions (UTC) of a trail for the period from from_at to to_at, both included, '
     'and returns how many it created. Raises 22023 for a table that is no trail and for an empty period.';

@@ -20,7 +20,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.tg__refuse_change() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.tg__refuse_change() is
+revoke all on function pgtrail.tg__refuse_change from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.tg__refuse_change is
     'Trigger function of all guards. Raises 42501 (insufficient_privilege) for every UPDATE, DELETE and '
     'TRUNCATE, but what pgtrail_purger does in the course of a purge or an erasure.';

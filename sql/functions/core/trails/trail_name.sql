@@ -18,7 +18,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.trail_name(regclass) from public, anon, authenticated, service_role, pgtrail_auditor;
-grant execute on function pgtrail.trail_name(regclass) to pgtrail_auditor;
-comment on function pgtrail.trail_name(regclass) is
+revoke all on function pgtrail.trail_name from public, anon, authenticated, service_role, pgtrail_auditor;
+grant execute on function pgtrail.trail_name to pgtrail_auditor;
+comment on function pgtrail.trail_name is
     'Returns the name under which a table is registered as a trail. Raises 22023 when it is none.';

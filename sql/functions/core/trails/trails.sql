@@ -11,7 +11,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.trails() from public, anon, authenticated, service_role;
-grant execute on function pgtrail.trails() to pgtrail_auditor;
-comment on function pgtrail.trails() is
-    'Returns the trails of the database, by name.';
+revoke all on function pgtrail.trails from public, anon, authenticated, service_role;
+grant execute on function pgtrail.trails to pgtrail_auditor;
+comment on function pgtrail.trails is 'Returns the trails of the database, by name.';

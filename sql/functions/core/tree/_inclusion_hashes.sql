@@ -23,7 +23,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._inclusion_hashes(int, bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._inclusion_hashes(int, bigint, bigint) is
+revoke all on function pgtrail._inclusion_hashes from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._inclusion_hashes is
     'Returns PATH(leaf_index, D[tree_size]) of RFC 6962, section 2.1.1: the siblings from the leaf up to the root.';

@@ -13,6 +13,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._leaves(bigint, int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._leaves(bigint, int) is
-    'Returns leaves of the log with their hashes; null where the tile is missing.';
+revoke all on function pgtrail._leaves from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._leaves is 'Returns leaves of the log with their hashes; null where the tile is missing.';

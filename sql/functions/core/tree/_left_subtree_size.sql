@@ -13,7 +13,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._left_subtree_size(bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._left_subtree_size(bigint) is
+revoke all on function pgtrail._left_subtree_size from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._left_subtree_size is
     'Returns the largest power of two below size: where RFC 6962 splits a tree of that many leaves (2 or more).';

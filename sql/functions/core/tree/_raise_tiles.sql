@@ -27,8 +27,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._raise_tiles(int, bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._raise_tiles(int, bigint, bigint) is
+revoke all on function pgtrail._raise_tiles from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._raise_tiles is
     'Hashes the tiles that became full between two sizes of the tree into the levels above (C2SP tlog-tiles: only full '
     'tiles are hashed upwards).';

@@ -44,9 +44,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._range_hash(int, bigint, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._range_hash(int, bigint, bigint) is
+revoke all on function pgtrail._range_hash from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._range_hash is
     'Returns the hash of the leaves [from_leaf, to_leaf) as RFC 6962, section 2.1, nests them. from_leaf is a '
     'multiple of the largest power of two below the length of the range. Raises XX001 when a tile is missing or too '
     'short.';

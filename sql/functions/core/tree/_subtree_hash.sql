@@ -26,7 +26,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._subtree_hash(bytea) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._subtree_hash(bytea) is
+revoke all on function pgtrail._subtree_hash from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._subtree_hash is
     'Returns the root of a perfect tree over 1, 2, 4, ... 256 hashes of 32 bytes (RFC 6962: sha256(0x01 || left || '
     'right)).';

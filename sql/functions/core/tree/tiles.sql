@@ -14,8 +14,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.tiles(int, bigint[]) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.tiles(int, bigint[]) to pgtrail_auditor;
-comment on function pgtrail.tiles(int, bigint[]) is
+revoke all on function pgtrail.tiles from public, anon, authenticated, service_role;
+grant execute on function pgtrail.tiles to pgtrail_auditor;
+comment on function pgtrail.tiles is
     'Returns tiles of a level of the log (C2SP tlog-tiles), with up to 256 hashes of 32 bytes each; those that the log '
     'does not have are left out.';

@@ -128,8 +128,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_entry_defects(pgtrail.batch, bigint[])
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_entry_defects(pgtrail.batch, bigint[]) is
+revoke all on function pgtrail._batch_entry_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_entry_defects is
     'Returns the defects of the entries of a batch: altered, missing, inserted, and numbers that do not add up. What '
     'the tiles of level 0 in damaged_tiles hold says nothing about an entry.';

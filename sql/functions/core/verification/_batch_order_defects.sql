@@ -22,6 +22,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._batch_order_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._batch_order_defects() is
+revoke all on function pgtrail._batch_order_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._batch_order_defects is
     'Returns a defect for each batch that does not follow the one before it, in leaves and in positions.';

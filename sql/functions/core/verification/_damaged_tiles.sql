@@ -33,7 +33,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._damaged_tiles(pgtrail.batch, bigint)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._damaged_tiles(pgtrail.batch, bigint) is
+revoke all on function pgtrail._damaged_tiles from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._damaged_tiles is
     'Returns the tiles of a batch that are missing, too short, or not what the level above has of them.';

@@ -36,6 +36,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._exception_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._exception_defects() is
+revoke all on function pgtrail._exception_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._exception_defects is
     'Returns a defect for each entry that is listed as late or as unsealable, and is not.';

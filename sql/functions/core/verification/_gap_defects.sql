@@ -27,6 +27,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._gap_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._gap_defects() is
+revoke all on function pgtrail._gap_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._gap_defects is
     'Returns a defect for each entry that lies below the watermark of its era and is in no batch.';

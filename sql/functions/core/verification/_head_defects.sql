@@ -56,6 +56,6 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._head_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._head_defects() is
+revoke all on function pgtrail._head_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._head_defects is
     'Returns the defects of the head of the log: its position, origin, size and root, and tiles beyond its size.';

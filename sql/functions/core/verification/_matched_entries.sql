@@ -44,9 +44,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._matched_entries(pgtrail.batch)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._matched_entries(pgtrail.batch) is
+revoke all on function pgtrail._matched_entries from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._matched_entries is
     'Returns the entries that lie between the positions of a batch, in the order of the log, each with its leaf, null '
     'when no leaf has its hash, and the leaf of its nearest matching neighbour up to it; and the leaves of the batch '
     'that no entry has, with nothing else.';

@@ -16,6 +16,5 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._next_tx_id(pgtrail.log) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._next_tx_id(pgtrail.log) is
-    'Returns the transaction that is the next to begin in the era of the log.';
+revoke all on function pgtrail._next_tx_id from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._next_tx_id is 'Returns the transaction that is the next to begin in the era of the log.';

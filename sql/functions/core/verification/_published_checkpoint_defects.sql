@@ -21,7 +21,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._published_checkpoint_defects(int)
+revoke all on function pgtrail._published_checkpoint_defects
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._published_checkpoint_defects(int) is
+comment on function pgtrail._published_checkpoint_defects is
     'Returns a defect for each of the newest published checkpoints, or of all (null), that the log does not fit.';

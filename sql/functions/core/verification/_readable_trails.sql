@@ -14,8 +14,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._readable_trails(xid8, xid8)
-    from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._readable_trails(xid8, xid8) is
+revoke all on function pgtrail._readable_trails from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._readable_trails is
     'Returns the trails that have entries of the transactions from from_tx_id to to_tx_id and a format to read them '
     'by.';

@@ -26,7 +26,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._registry_defects() from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._registry_defects() is
+revoke all on function pgtrail._registry_defects from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail._registry_defects is
     'Returns the defects of what the log knows of trails: a missing entry format, and another era than '
     'that of the log.';

@@ -30,8 +30,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail._unreachable_entry_defects(boolean)
+revoke all on function pgtrail._unreachable_entry_defects
     from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail._unreachable_entry_defects(boolean) is
+comment on function pgtrail._unreachable_entry_defects is
     'Returns a defect for each entry that no seal will ever take: of a transaction that has not begun or, with '
     'every_era, which reads every entry, of an era that has not.';

@@ -13,8 +13,8 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.batch_at(bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.batch_at(bigint) to pgtrail_auditor;
-comment on function pgtrail.batch_at(bigint) is
+revoke all on function pgtrail.batch_at from public, anon, authenticated, service_role;
+grant execute on function pgtrail.batch_at to pgtrail_auditor;
+comment on function pgtrail.batch_at is
     'Returns the batch that has a leaf, or the first one behind it: its first leaf, for verify_batch(), and the leaf '
     'behind its last. No row behind the last batch.';

@@ -31,9 +31,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify(regclass) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify(regclass) to pgtrail_auditor;
-comment on function pgtrail.verify(regclass) is
+revoke all on function pgtrail.verify from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify to pgtrail_auditor;
+comment on function pgtrail.verify is
     'Recomputes the log, or the batches that hold entries of one trail, from the entries and returns every defect; '
     'no row when all is intact. Batch by batch, in bounded memory. What a rewrite of entries and log together hides '
     'is found by verify_checkpoint with a checkpoint that was published before. Raises 22023 (no trail).';

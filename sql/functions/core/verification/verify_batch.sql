@@ -72,9 +72,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_batch(bigint) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_batch(bigint) to pgtrail_auditor;
-comment on function pgtrail.verify_batch(bigint) is
+revoke all on function pgtrail.verify_batch from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_batch to pgtrail_auditor;
+comment on function pgtrail.verify_batch is
     'Recomputes one batch of the log from its entries and returns what does not fit; no row when it is intact. '
     'Defects: altered, missing, inserted (below the watermark), tile damaged, root mismatch, log damaged. Entries '
     'that a retention policy purged and columns that were erased are none. Raises PT404 when no batch begins with '

@@ -18,8 +18,8 @@ exception
 end;
 $$;
 
-revoke all on function pgtrail.verify_checkpoint(bigint, bytea) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_checkpoint(bigint, bytea) to pgtrail_auditor;
-comment on function pgtrail.verify_checkpoint(bigint, bytea) is
+revoke all on function pgtrail.verify_checkpoint from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_checkpoint to pgtrail_auditor;
+comment on function pgtrail.verify_checkpoint is
     'Tells whether the log still has, at that size, the root hash that was published. False when the log is '
     'shorter: after a point-in-time recovery, or when its end was cut off.';

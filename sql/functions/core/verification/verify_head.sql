@@ -22,9 +22,9 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_head(int) from public, anon, authenticated, service_role;
-grant execute on function pgtrail.verify_head(int) to pgtrail_auditor;
-comment on function pgtrail.verify_head(int) is
+revoke all on function pgtrail.verify_head from public, anon, authenticated, service_role;
+grant execute on function pgtrail.verify_head to pgtrail_auditor;
+comment on function pgtrail.verify_head is
     'Returns the defects of the log that belong to no batch: a broken order of batches, a head that the tiles do not '
     'give, entries below the watermark that are in no batch or that no seal will take, exceptions that are none, '
     'published checkpoints that no longer fit. With a number of checkpoints it is bounded: of those only the newest '

@@ -39,7 +39,7 @@ begin
 end;
 $$;
 
-revoke all on function pgtrail.verify_slice(int) from public, anon, authenticated, service_role, pgtrail_auditor;
-comment on function pgtrail.verify_slice(int) is
+revoke all on function pgtrail.verify_slice from public, anon, authenticated, service_role, pgtrail_auditor;
+comment on function pgtrail.verify_slice is
     'Verifies the head of the log and the next batches for up to 10 seconds, goes on where it stopped the last time, '
     'begins again at the end, and returns the defects. For regular calls. Raises 22023 (batches).';
