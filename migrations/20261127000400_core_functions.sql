@@ -3741,7 +3741,9 @@ declare
 begin
     for column_name, is_time, is_hashed, v_salt in
         select part.name,
-            coalesce(attribute.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype), false),
+            coalesce(
+                coalesce(nullif(type.typbasetype, 0), type.oid) in ('timestamptz'::regtype, 'timestamp'::regtype),
+                false),
             part.name = any (format.erasable || format.digested),
             case
                 when attribute.attname is null then null
@@ -3754,6 +3756,7 @@ begin
             on attribute.attrelid = entry_columns.trail
             and attribute.attname = part.name
             and not attribute.attisdropped
+        left join pg_catalog.pg_type as type on type.oid = attribute.atttypid
         where format.trail_name = v_trail_name and format.version = entry_columns.version
         order by part.place
     loop

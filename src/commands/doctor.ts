@@ -39,7 +39,8 @@ export function doctorCommand(): Command {
 
 /** The findings as a person reads them: one line a check, below it what is wrong and the statement that mends it. */
 export function render(findings: readonly Finding[]): string {
-  const lines = checks.flatMap((check) => {
+  const names = new Set<string>([...checks, ...findings.map(({ check }) => check)]);
+  const lines = [...names].flatMap((check) => {
     const found = findings.filter((finding) => finding.check === check);
     const state = found.some((finding) => finding.level === "error")
       ? "FAILED"

@@ -2,7 +2,7 @@ import type { ClientBase } from "pg";
 import { examineDrift } from "./drift.js";
 import type { Finding } from "./finding.js";
 
-/** Names of the checks, in the order in which they are reported. */
+/** Names of the checks, in the order in which they are reported; what the database adds comes behind. */
 export const checks = [
   "schema drift",
   "guards",
@@ -32,7 +32,8 @@ export async function examine(client: ClientBase): Promise<Finding[]> {
     ];
   }
   const findings = [...(await examineDrift(client)), ...(await examineSetup(client))];
-  return checks.flatMap((check) => findings.filter((finding) => finding.check === check));
+  const names = new Set<string>([...checks, ...findings.map(({ check }) => check)]);
+  return [...names].flatMap((name) => findings.filter(({ check }) => check === name));
 }
 
 /** What the database says of trails, roles and memberships. Where it cannot, the drift tells what it lacks. */
