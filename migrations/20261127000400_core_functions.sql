@@ -3763,9 +3763,10 @@ begin
         value := null;
         salt := null;
         if v_salt is not null then
-            execute format(
-                'select entry.%I::text, %s from %s as entry where entry.id = $1', column_name, v_salt,
-                entry_columns.trail)
+            execute array_to_string(array[
+                format('select entry.%I::text,', column_name), v_salt,
+                'from', entry_columns.trail::text, 'as entry where entry.id = $1'
+            ], ' ')
             into value, salt
             using entry_columns.id;
         end if;
@@ -6133,7 +6134,7 @@ create or replace function pgtrail.create_trail(
     set client_min_messages = warning
 as $$
 declare
-    v_trail text := (select class.relname from pg_catalog.pg_class as class where class.oid = create_trail.relation);
+    v_trail name := (select class.relname from pg_catalog.pg_class as class where class.oid = create_trail.relation);
     v_defect text := pgtrail._trail_shape_defect(
         create_trail.relation, create_trail.organisation_column, create_trail.erasable, create_trail.digested);
 begin

@@ -121,6 +121,8 @@ describe.runIf(available)(
         file,
         databaseUrl(source.cluster.url(), name),
       ]);
+      // Roles come first, as the documentation says: here with a database that is migrated.
+      await target.template();
       await createDatabase(target.cluster.url(), name, "template0");
       const url = databaseUrl(target.cluster.url(), name);
       const strict = ["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction"];

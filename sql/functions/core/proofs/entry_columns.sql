@@ -40,9 +40,10 @@ begin
         value := null;
         salt := null;
         if v_salt is not null then
-            execute format(
-                'select entry.%I::text, %s from %s as entry where entry.id = $1', column_name, v_salt,
-                entry_columns.trail)
+            execute array_to_string(array[
+                format('select entry.%I::text,', column_name), v_salt,
+                'from', entry_columns.trail::text, 'as entry where entry.id = $1'
+            ], ' ')
             into value, salt
             using entry_columns.id;
         end if;

@@ -12,7 +12,7 @@ create or replace function pgtrail.create_trail(
     set client_min_messages = warning
 as $$
 declare
-    v_trail text := (select class.relname from pg_catalog.pg_class as class where class.oid = create_trail.relation);
+    v_trail name := (select class.relname from pg_catalog.pg_class as class where class.oid = create_trail.relation);
     v_defect text := pgtrail._trail_shape_defect(
         create_trail.relation, create_trail.organisation_column, create_trail.erasable, create_trail.digested);
 begin
