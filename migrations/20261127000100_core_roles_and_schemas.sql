@@ -2,7 +2,7 @@
 
 -- Roles, schemas and the trail registry.
 --
--- Runs as a non-superuser with CREATEROLE that may create schemas in this database (Supabase's
+-- This runs as a non-superuser with CREATEROLE that may create schemas in this database (Supabase's
 -- postgres is such a role). Everything pgtrail creates is owned by pgtrail_owner, so that no
 -- default privilege of the migrating role ever applies to it.
 do $$

@@ -157,7 +157,7 @@ comment on function pgtrail.uuid7 is
     'Makes a UUIDv7 (RFC 9562) of the given time, which must lie between 1970 and the year 10889 (else 22008). '
     'Ids of one process sort by time to about a quarter of a microsecond.';
 
--- Rounds up to the next whole millisecond, so that for every v7 id and every time
+-- Times are rounded up to the next whole millisecond, so that for every v7 id and every time
 -- id >= uuid7_floor(at) says the same as uuid7_time(id) >= at.
 create or replace function pgtrail.uuid7_floor(at timestamptz)
     returns uuid
@@ -693,7 +693,8 @@ comment on column pgtrail.alert.payload is 'Details, without personal data.';
 comment on column pgtrail.alert.raised_at is 'When it was raised first.';
 comment on column pgtrail.alert.resolved_at is 'When it was over; null while it is not.';
 
--- Not replayed, since a team replaces it by a query over its own tables: the next layer does so where there are none.
+-- The view is not replayed, since a team replaces it by a query over its own tables: the next layer does so where there
+-- are none.
 create view pgtrail.membership as
 select null::text as user_id, null::uuid as organisation_id, null::text as role
 where false;

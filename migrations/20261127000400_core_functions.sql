@@ -56,7 +56,7 @@ begin
             select named.column_name, named.place
             from unnest(v_format.columns) with ordinality as named (column_name, place)
             union all
-            -- Generated from the id, so it is not in the entry.
+            -- It is generated from the id, so it is not in the entry.
             select v_trail.time_column, 0
             where v_trail.time_column <> all (v_format.columns)
         ) as part
@@ -2024,8 +2024,8 @@ comment on function pgtrail._kept_salt_expression is
     'Returns the SQL expression of the salt of an erasable column of the row "entry", also when another column of it '
     'was erased.';
 
--- Asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over every
--- partition that it may have to read, and most of the time all is in one.
+-- This is asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over
+-- every partition that it may have to read, and most of the time all is in one.
 create or replace function pgtrail._occupied_range(
     era          smallint,
     behind       pgtrail.log_position,
@@ -2056,7 +2056,7 @@ begin
         return;
     end if;
 
-    -- Ids as text, since min(uuid) is new in Postgres 18.
+    -- Ids are compared as text, since min(uuid) is new in Postgres 18.
     execute format(
         'select coalesce(array_agg(trail_name), ''{}''::text[]), min(first_id)::uuid, max(last_id)::uuid '
         'from (%s) as part',
@@ -2154,7 +2154,7 @@ begin
             when _unsealed_condition.trail_name = v_log.trail_name then v_log.entry_id
             else pgtrail._greatest_id()
         end);
-    -- As values: the caller who runs the query may not read the table.
+    -- They are values: the caller who runs the query may not read the table.
     select array_agg(listed.entry_id) into v_aside
     from pgtrail.unsealable_entry as listed
     where listed.trail_name = _unsealed_condition.trail_name;
@@ -2712,7 +2712,7 @@ grant execute on function pgtrail._published_checkpoint_health to pgtrail_audito
 comment on function pgtrail._published_checkpoint_health is
     'Tells how much of the log was published; critical when the log does not fit it any more.';
 
--- Three days late: what became due yesterday may wait for somebody who used the partition.
+-- It asks for three days ago: what became due yesterday may wait for somebody who used the partition.
 create or replace function pgtrail._retention_health()
     returns table (check_name text, status text, detail text)
     language plpgsql stable
@@ -3169,7 +3169,7 @@ grant execute on function pgtrail.open_alerts to service_role, pgtrail_auditor;
 comment on function pgtrail.open_alerts is
     'Returns the alerts that are open, the oldest first. severity is warning or critical.';
 
--- Reads request.jwt.claims itself, so that it works with and without Supabase's auth schema.
+-- It reads request.jwt.claims itself, so that it works with and without Supabase's auth schema.
 -- After a transaction a custom setting reads as '', not as null; both mean "nobody".
 create or replace function pgtrail.jwt_subject()
     returns text
@@ -3191,7 +3191,7 @@ comment on function pgtrail.jwt_subject is
     'Returns the verified subject (sub) of the request as PostgREST passed it on, or null. '
     'Text, because subjects of third-party identity providers are not always UUIDs.';
 
--- Says what the policies of every trail say, for RPCs that must refuse instead of returning nothing.
+-- It says what the policies of every trail say, for RPCs that must refuse instead of returning nothing.
 -- Roles, not claims, decide who is trusted; pg_has_role is how Postgres matches "to <role>" in a policy.
 create or replace function pgtrail.may_read(organisation_id uuid)
     returns boolean
@@ -4027,7 +4027,7 @@ create or replace function pgtrail._drop_due_partitions(partitions jsonb, dry_ru
     set timezone = 'UTC'
 as $$
 declare
-    -- How long a run may keep readers and writers of a trail waiting.
+    -- A run may keep readers and writers of a trail waiting for this long.
     c_longest_wait constant text := '500ms';
     v_lock_timeout text := current_setting('lock_timeout');
     v_tried_at timestamptz;
@@ -4182,7 +4182,8 @@ comment on function pgtrail._due_entries_query is
     'Returns the query of an organisation''s entries of a month that may be removed: older than due_before by event '
     'and by recording, sealed, and not held.';
 
--- Asked each day: from the counts, which have a row a month and organisation, and only those old enough for a policy.
+-- This is asked each day: it is answered from the counts, which have a row a month and organisation, and only those old
+-- enough for a policy.
 create or replace function pgtrail._due_months(trail_name text, as_of timestamptz)
     returns table (
         month           timestamptz,
@@ -4196,7 +4197,7 @@ create or replace function pgtrail._due_months(trail_name text, as_of timestampt
     set timezone = 'UTC'
 as $$
 begin
-    -- Two queries, each with an index of its own.
+    -- These are two queries, so that each has an index of its own.
     return query
     select rollup.starts_at, rollup.organisation_id, policy.keep, sum(rollup.entries)::bigint, max(rollup.last_at)
     from (
@@ -4266,7 +4267,7 @@ begin
         group by one.trail_name, old.month
     ) as due on due.trail_name = registered.trail_name and due.month = part.month
     where due.organisations is not null
-        -- Empty.
+        -- Or the partition is empty.
         or part.month + interval '1 month'
             <= _due_partitions.as_of - pgtrail._retention_period(registered.trail_name, null)
     order by registered.trail_name, part.month;
@@ -4299,7 +4300,8 @@ revoke all on function pgtrail._is_held from public, anon, authenticated, servic
 grant execute on function pgtrail._is_held to pgtrail_auditor;
 comment on function pgtrail._is_held is 'Tells whether a legal hold covers an event of an organisation in a trail.';
 
--- Answered from what sealing has written down, without a look at the entries: no entry is recorded after it is sealed.
+-- It is answered from what sealing has written down, without a look at the entries: no entry is recorded after it is
+-- sealed.
 create or replace function pgtrail._is_partition_due(
     trail_name text,
     partition  regclass,
@@ -4315,7 +4317,7 @@ declare
     v_end timestamptz := _is_partition_due.month + interval '1 month';
     v_found boolean;
 begin
-    -- Something of an organisation that keeps it longer, or of any that comes later: the policy of the trail.
+    -- An organisation may keep something longer; for one that comes later, the policy of the trail counts.
     if exists (
         select
         from pgtrail.rollup as rollup
@@ -4459,7 +4461,7 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _purge_entries.trail_name;
 
-    -- Which batch each lies in, before it is gone.
+    -- The log must know which batch each lies in, before it is gone.
     execute array_to_string(array[
         'with due as materialized (',
         pgtrail._due_entries_query(
@@ -4693,7 +4695,7 @@ begin
         end;
     end loop;
 
-    -- Last, because from the first drop until the end of the transaction everybody else waits for its trail.
+    -- Drops come last, because from the first one until the end of the transaction everybody else waits for its trail.
     v_lines := v_lines || pgtrail._drop_due_partitions(v_drops, apply_retention.dry_run);
 
     if not apply_retention.dry_run then
@@ -4839,7 +4841,7 @@ declare
     v_keep_at_least interval := (select setting.keep_at_least from pgtrail.retention_setting as setting);
     v_now timestamptz := now();
 begin
-    -- As points in time, since an interval of months has no length of its own.
+    -- Points in time are compared, since an interval of months has no length of its own.
     if v_now - set_retention.keep > v_now - v_keep_at_least or set_retention.keep <= interval '0' then
         raise exception 'entries must be kept for at least %', v_keep_at_least
             using errcode = 'invalid_parameter_value',
@@ -5477,7 +5479,7 @@ begin
     if recount.organisation_id is not null then
         v_organisation := 'and ' || pgtrail._organisation_condition(v_trail_name, recount.organisation_id);
     end if;
-    -- Month by month, so that the counts fit into memory however long the history is.
+    -- It goes month by month, so that the counts fit into memory however long the history is.
     for v_month in
         select found.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as found (month)
     loop
@@ -6121,7 +6123,7 @@ comment on function pgtrail._trail_shape_defect is
     'Returns what keeps a table from being a trail, as a sentence; null when nothing does.';
 
 -- Invoker: it is run by the owner of the table, who must be a member of pgtrail_owner.
--- Idempotent: a newer version of pgtrail calls it again for every registered trail.
+-- It is idempotent: a newer version of pgtrail calls it again for every registered trail.
 create or replace function pgtrail.create_trail(
     relation            regclass,
     organisation_column name,
@@ -7159,7 +7161,7 @@ begin
     end if;
     v_size := v_batch.first_leaf + v_batch.entries;
 
-    -- Tiles first: a leaf that a damaged tile holds says nothing about its entry.
+    -- Tiles come first: a leaf that a damaged tile holds says nothing about its entry.
     for v_tile in select damaged.* from pgtrail._damaged_tiles(v_batch, v_log.tree_size) as damaged loop
         if v_tile.level = 0 then
             v_damaged := v_damaged || v_tile.tile_index;

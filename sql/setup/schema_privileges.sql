@@ -1,4 +1,4 @@
--- By their owner, so that the migrating role need not be allowed to.
+-- Their owner does it, so that the migrating role need not be allowed to.
 comment on schema pgtrail is 'Machinery of pgtrail: trail registry, guards, partitions. Not part of the exposed API.';
 comment on schema pgtrail_partitions is
     'Monthly partitions of the trails. Nobody but the owner may use it: row level security and grants are not '

@@ -1,4 +1,5 @@
--- Not replayed, since a team replaces it by a query over its own tables: the next layer does so where there are none.
+-- The view is not replayed, since a team replaces it by a query over its own tables: the next layer does so where there
+-- are none.
 create view pgtrail.membership as
 select null::text as user_id, null::uuid as organisation_id, null::text as role
 where false;

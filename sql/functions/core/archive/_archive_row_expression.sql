@@ -52,7 +52,7 @@ begin
             select named.column_name, named.place
             from unnest(v_format.columns) with ordinality as named (column_name, place)
             union all
-            -- Generated from the id, so it is not in the entry.
+            -- It is generated from the id, so it is not in the entry.
             select v_trail.time_column, 0
             where v_trail.time_column <> all (v_format.columns)
         ) as part

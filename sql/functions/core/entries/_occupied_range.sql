@@ -1,5 +1,5 @@
--- Asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over every
--- partition that it may have to read, and most of the time all is in one.
+-- This is asked before _encoded_entries(), because it is cheap: a query that encodes entries costs its planning over
+-- every partition that it may have to read, and most of the time all is in one.
 create or replace function pgtrail._occupied_range(
     era          smallint,
     behind       pgtrail.log_position,
@@ -30,7 +30,7 @@ begin
         return;
     end if;
 
-    -- Ids as text, since min(uuid) is new in Postgres 18.
+    -- Ids are compared as text, since min(uuid) is new in Postgres 18.
     execute format(
         'select coalesce(array_agg(trail_name), ''{}''::text[]), min(first_id)::uuid, max(last_id)::uuid '
         'from (%s) as part',

@@ -17,7 +17,7 @@ begin
             when _unsealed_condition.trail_name = v_log.trail_name then v_log.entry_id
             else pgtrail._greatest_id()
         end);
-    -- As values: the caller who runs the query may not read the table.
+    -- They are values: the caller who runs the query may not read the table.
     select array_agg(listed.entry_id) into v_aside
     from pgtrail.unsealable_entry as listed
     where listed.trail_name = _unsealed_condition.trail_name;

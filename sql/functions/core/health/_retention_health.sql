@@ -1,4 +1,4 @@
--- Three days late: what became due yesterday may wait for somebody who used the partition.
+-- It asks for three days ago: what became due yesterday may wait for somebody who used the partition.
 create or replace function pgtrail._retention_health()
     returns table (check_name text, status text, detail text)
     language plpgsql stable

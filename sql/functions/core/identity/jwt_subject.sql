@@ -1,4 +1,4 @@
--- Reads request.jwt.claims itself, so that it works with and without Supabase's auth schema.
+-- It reads request.jwt.claims itself, so that it works with and without Supabase's auth schema.
 -- After a transaction a custom setting reads as '', not as null; both mean "nobody".
 create or replace function pgtrail.jwt_subject()
     returns text

@@ -1,4 +1,4 @@
--- Says what the policies of every trail say, for RPCs that must refuse instead of returning nothing.
+-- It says what the policies of every trail say, for RPCs that must refuse instead of returning nothing.
 -- Roles, not claims, decide who is trusted; pg_has_role is how Postgres matches "to <role>" in a policy.
 create or replace function pgtrail.may_read(organisation_id uuid)
     returns boolean

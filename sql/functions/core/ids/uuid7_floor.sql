@@ -1,4 +1,4 @@
--- Rounds up to the next whole millisecond, so that for every v7 id and every time
+-- Times are rounded up to the next whole millisecond, so that for every v7 id and every time
 -- id >= uuid7_floor(at) says the same as uuid7_time(id) >= at.
 create or replace function pgtrail.uuid7_floor(at timestamptz)
     returns uuid

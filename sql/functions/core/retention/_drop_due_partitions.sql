@@ -5,7 +5,7 @@ create or replace function pgtrail._drop_due_partitions(partitions jsonb, dry_ru
     set timezone = 'UTC'
 as $$
 declare
-    -- How long a run may keep readers and writers of a trail waiting.
+    -- A run may keep readers and writers of a trail waiting for this long.
     c_longest_wait constant text := '500ms';
     v_lock_timeout text := current_setting('lock_timeout');
     v_tried_at timestamptz;

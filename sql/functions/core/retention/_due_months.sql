@@ -1,4 +1,5 @@
--- Asked each day: from the counts, which have a row a month and organisation, and only those old enough for a policy.
+-- This is asked each day: it is answered from the counts, which have a row a month and organisation, and only those old
+-- enough for a policy.
 create or replace function pgtrail._due_months(trail_name text, as_of timestamptz)
     returns table (
         month           timestamptz,
@@ -12,7 +13,7 @@ create or replace function pgtrail._due_months(trail_name text, as_of timestampt
     set timezone = 'UTC'
 as $$
 begin
-    -- Two queries, each with an index of its own.
+    -- These are two queries, so that each has an index of its own.
     return query
     select rollup.starts_at, rollup.organisation_id, policy.keep, sum(rollup.entries)::bigint, max(rollup.last_at)
     from (

@@ -24,7 +24,7 @@ begin
         group by one.trail_name, old.month
     ) as due on due.trail_name = registered.trail_name and due.month = part.month
     where due.organisations is not null
-        -- Empty.
+        -- Or the partition is empty.
         or part.month + interval '1 month'
             <= _due_partitions.as_of - pgtrail._retention_period(registered.trail_name, null)
     order by registered.trail_name, part.month;

@@ -1,4 +1,5 @@
--- Answered from what sealing has written down, without a look at the entries: no entry is recorded after it is sealed.
+-- It is answered from what sealing has written down, without a look at the entries: no entry is recorded after it is
+-- sealed.
 create or replace function pgtrail._is_partition_due(
     trail_name text,
     partition  regclass,
@@ -14,7 +15,7 @@ declare
     v_end timestamptz := _is_partition_due.month + interval '1 month';
     v_found boolean;
 begin
-    -- Something of an organisation that keeps it longer, or of any that comes later: the policy of the trail.
+    -- An organisation may keep something longer; for one that comes later, the policy of the trail counts.
     if exists (
         select
         from pgtrail.rollup as rollup

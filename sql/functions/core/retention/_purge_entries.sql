@@ -18,7 +18,7 @@ begin
     from pgtrail.trail as registered
     where registered.trail_name = _purge_entries.trail_name;
 
-    -- Which batch each lies in, before it is gone.
+    -- The log must know which batch each lies in, before it is gone.
     execute array_to_string(array[
         'with due as materialized (',
         pgtrail._due_entries_query(

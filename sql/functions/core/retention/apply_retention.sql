@@ -57,7 +57,7 @@ begin
         end;
     end loop;
 
-    -- Last, because from the first drop until the end of the transaction everybody else waits for its trail.
+    -- Drops come last, because from the first one until the end of the transaction everybody else waits for its trail.
     v_lines := v_lines || pgtrail._drop_due_partitions(v_drops, apply_retention.dry_run);
 
     if not apply_retention.dry_run then

@@ -13,7 +13,7 @@ declare
     v_keep_at_least interval := (select setting.keep_at_least from pgtrail.retention_setting as setting);
     v_now timestamptz := now();
 begin
-    -- As points in time, since an interval of months has no length of its own.
+    -- Points in time are compared, since an interval of months has no length of its own.
     if v_now - set_retention.keep > v_now - v_keep_at_least or set_retention.keep <= interval '0' then
         raise exception 'entries must be kept for at least %', v_keep_at_least
             using errcode = 'invalid_parameter_value',

@@ -32,7 +32,7 @@ begin
     if recount.organisation_id is not null then
         v_organisation := 'and ' || pgtrail._organisation_condition(v_trail_name, recount.organisation_id);
     end if;
-    -- Month by month, so that the counts fit into memory however long the history is.
+    -- It goes month by month, so that the counts fit into memory however long the history is.
     for v_month in
         select found.month from pgtrail._months_with_entries(v_trail_name, v_from, v_to) as found (month)
     loop

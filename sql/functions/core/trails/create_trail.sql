@@ -1,5 +1,5 @@
 -- Invoker: it is run by the owner of the table, who must be a member of pgtrail_owner.
--- Idempotent: a newer version of pgtrail calls it again for every registered trail.
+-- It is idempotent: a newer version of pgtrail calls it again for every registered trail.
 create or replace function pgtrail.create_trail(
     relation            regclass,
     organisation_column name,

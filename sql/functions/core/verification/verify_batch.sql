@@ -25,7 +25,7 @@ begin
     end if;
     v_size := v_batch.first_leaf + v_batch.entries;
 
-    -- Tiles first: a leaf that a damaged tile holds says nothing about its entry.
+    -- Tiles come first: a leaf that a damaged tile holds says nothing about its entry.
     for v_tile in select damaged.* from pgtrail._damaged_tiles(v_batch, v_log.tree_size) as damaged loop
         if v_tile.level = 0 then
             v_damaged := v_damaged || v_tile.tile_index;
