@@ -18,13 +18,14 @@ declare
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
     c_erasable constant text :=
-        'case when entry.%1$I is not null then jsonb_build_object('
+        'case when entry.%1$I::text is not null then jsonb_build_object('
         '''value'', entry.%1$I::text, ''salt'', encode(%3$s, ''hex'')) '
         'else (select jsonb_build_object(''commitment'', encode(erasure.commitment, ''hex'')) '
         'from pgtrail.erasure as erasure where entry.erasure_salt is null and erasure.commitment is not null '
         'and erasure.trail_name = %2$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) end';
     c_digested constant text :=
-        'case when entry.%1$I is not null then jsonb_build_object(''value'', entry.%1$I::text, ''salt'', '''') end';
+        'case when entry.%1$I::text is not null '
+        'then jsonb_build_object(''value'', entry.%1$I::text, ''salt'', '''') end';
 begin
     select registered.* into strict v_trail
     from pgtrail.trail as registered
@@ -1958,7 +1959,8 @@ $$;
 revoke all on function pgtrail._era_end from public, anon, authenticated, service_role, pgtrail_auditor;
 comment on function pgtrail._era_end is 'Returns the position behind every entry of an era.';
 
--- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
+-- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf. It is the text
+-- of a value that is there or not: of a row value with a null in it, IS NOT NULL says false.
 create or replace function pgtrail._erasable_expression(trail_name text, column_name name, was_erased boolean)
     returns text
     language plpgsql stable
@@ -2376,17 +2378,20 @@ create or replace function pgtrail._guard_findings()
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- It may be gone: that is found, too.
+    v_guard oid := to_regprocedure('pgtrail.tg__refuse_change()');
 begin
     return query
     select 'guards', 'error',
         format('%s: trigger %s %s', expected.name, expected.guard, case
             when actual.oid is null then 'is missing'
-            when actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure then 'calls another function'
+            when actual.tgfoid is distinct from v_guard then 'calls another function'
             else 'is not enabled always'
         end),
-        case when actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure
+        case when actual.tgfoid is not null and actual.tgfoid is distinct from v_guard
             then format('drop trigger %I on %s; ', expected.guard, expected.name) else '' end
-            || case when actual.tgfoid is distinct from 'pgtrail.tg__refuse_change()'::regprocedure
+            || case when actual.tgfoid is distinct from v_guard
                 then format('create trigger %I before %s on %s for each %s execute function '
                             'pgtrail.tg__refuse_change(); ',
                             expected.guard, expected.events, expected.name, expected.level) else '' end
@@ -2402,7 +2407,7 @@ begin
     left join pg_catalog.pg_trigger as actual
         on actual.tgrelid = expected.relation and actual.tgname = expected.guard
     where actual.tgenabled is distinct from 'A'
-        or actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure;
+        or actual.tgfoid is distinct from v_guard;
 end;
 $$;
 
@@ -3001,14 +3006,12 @@ create or replace function pgtrail._trail_tables()
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- A partition may have partitions.
     return query
-    select registered.relation, registered.relation, registered.relation::text, false
+    select registered.relation, tree.relid, tree.relid::text, tree.level > 0
     from pgtrail.trail as registered
-    union all
-    select registered.relation, class.oid::regclass, format('pgtrail_partitions.%I', class.relname), true
-    from pgtrail.trail as registered
-    join pg_catalog.pg_inherits as inheritance on inheritance.inhparent = registered.relation
-    join pg_catalog.pg_class as class on class.oid = inheritance.inhrelid;
+    cross join lateral pg_partition_tree(registered.relation) as tree
+    order by registered.trail_name, tree.level;
 end;
 $$;
 
@@ -5962,7 +5965,7 @@ create or replace function pgtrail._record_act(action text, organisation_id uuid
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if to_regclass('public.audit_log') is null then
+    if not exists (select from pgtrail.trail as registered where registered.trail_name = 'audit_log') then
         return;
     end if;
     insert into public.audit_log (organisation_id, actor_id, actor_kind, action, details)
@@ -6040,6 +6043,8 @@ begin
         where attribute.attrelid = _time_column.relation
             and attribute.attgenerated = 's'
             and pg_get_expr(expression.adbin, expression.adrelid) = 'pgtrail.uuid7_time(id)'
+        order by attribute.attnum
+        limit 1
     );
 end;
 $$;

@@ -5,7 +5,7 @@ import type { ClientBase } from "pg";
  * Two databases have the same schema when they have the same facts.
  */
 export interface CatalogFact {
-  /** schema, table, domain, column, default, not null, constraint, index, trigger, policy, function, view, row security, privilege */
+  /** schema, table, type, label, domain, column, default, not null, constraint, index, trigger, policy, function, view, row security, privilege */
   readonly kind: string;
   /** Identity within the kind, such as `public.audit_log.refuse_change_of_row`. */
   readonly name: string;
@@ -15,8 +15,8 @@ export interface CatalogFact {
 
 /** A fact of the database that was read. */
 export interface FoundFact extends CatalogFact {
-  /** Statement that takes it away. */
-  readonly remove: string;
+  /** Statement that takes it away; null where none can. */
+  readonly remove: string | null;
 }
 
 /** What tells facts apart. */
@@ -128,6 +128,23 @@ select 'domain', format('%I.%I', namespace.nspname, domain.typname),
 from pg_catalog.pg_type as domain
 join pg_catalog.pg_namespace as namespace on namespace.oid = domain.typnamespace
 where namespace.nspname in ('public', 'pgtrail') and domain.typtype = 'd' and domain.typowner = 'pgtrail_owner'::regrole
+union all
+select 'type', composite.oid::regtype::text,
+    format('create type %s as (%s);', composite.oid::regtype, string_agg(
+        format('%I %s', attribute.attname, format_type(attribute.atttypid, attribute.atttypmod)), ', ' order by attribute.attnum)),
+    format('drop type %s;', composite.oid::regtype)
+from pg_catalog.pg_type as composite
+join pg_catalog.pg_class as class on class.oid = composite.typrelid and class.relkind = 'c'
+join pg_catalog.pg_attribute as attribute on attribute.attrelid = class.oid
+where composite.typnamespace in ('public'::regnamespace, 'pgtrail'::regnamespace) and composite.typowner = 'pgtrail_owner'::regrole
+group by composite.oid
+union all
+-- A layer may add labels to a type of another one.
+select 'label', format('%s.%I', enumeration.oid::regtype, label.enumlabel),
+    format('alter type %s add value %L;', enumeration.oid::regtype, label.enumlabel), null
+from pg_catalog.pg_type as enumeration
+join pg_catalog.pg_enum as label on label.enumtypid = enumeration.oid
+where enumeration.typnamespace in ('public'::regnamespace, 'pgtrail'::regnamespace) and enumeration.typowner = 'pgtrail_owner'::regrole
 union all
 select 'index', format('%s.%I', owned.name, index_class.relname),
     pg_get_indexdef(index.indexrelid) || ';',

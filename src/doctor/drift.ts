@@ -119,9 +119,16 @@ export function compareCatalogs(
   for (const fact of found) {
     if (!wantedByKey.has(factKey(fact)) && !isForeign(fact)) {
       // More indexes, tables or functions harm nobody; more triggers, policies or privileges might.
-      const harmless = ["index", "table", "column", "view", "function", "schema"].includes(
-        fact.kind,
-      );
+      const harmless = [
+        "index",
+        "table",
+        "column",
+        "view",
+        "function",
+        "schema",
+        "label",
+        "type",
+      ].includes(fact.kind);
       const level = harmless ? "warning" : "error";
       report(fact, level, "does not belong to pgtrail", { fix: fact.remove });
     }

@@ -134,6 +134,13 @@ const faults: Array<{
     mends: false,
   },
   {
+    fault: "alter type pgtrail.error_context add value 'passwords'",
+    check: "schema drift",
+    message: /label pgtrail\.error_context\.passwords does not belong/,
+    level: "warning",
+    mends: false,
+  },
+  {
     fault: "drop policy select_member on public.audit_log",
     check: "schema drift",
     message: /policy public\.audit_log\.select_member is missing/,

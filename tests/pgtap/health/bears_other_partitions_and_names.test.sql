@@ -1,5 +1,5 @@
 begin;
-select plan(4);
+select plan(7);
 
 create table public."Door log" (
     id uuid primary key default pgtrail.uuid7(),
@@ -24,6 +24,27 @@ select is(
     (select message from pgtrail.findings() where check_name = 'partitions'),
     'public.audit_log has a default partition',
     'and it is found');
+
+-- A partition that is partitioned itself, with nothing that protects what lies in it.
+drop table pgtrail_partitions.rest;
+create table pgtrail_partitions.audit_log_2001_01 partition of public.audit_log
+    for values from ('00e3a2c4-0000-7000-8000-000000000000') to ('00e4427f-0000-7000-8000-000000000000')
+    partition by range (id);
+create table pgtrail_partitions.half partition of pgtrail_partitions.audit_log_2001_01 default;
+grant select on pgtrail_partitions.half to anon;
+select results_eq(
+    $$ select check_name from pgtrail.health()
+        where status = 'critical' and check_name in ('guards', 'row security', 'grants') $$,
+    $$ values ('guards'), ('row security'), ('grants') $$,
+    'partitions of partitions are looked at');
+
+drop function pgtrail.tg__refuse_change() cascade;
+select is(
+    (select status from pgtrail.health() where check_name = 'guards'), 'critical',
+    'and that the function of the guards is gone is found');
+select isnt(
+    (select count(*) from pgtrail.findings() where check_name = 'guards' and message like '%is missing'), 0::bigint,
+    'guard by guard');
 
 select * from finish();
 rollback;

@@ -14,13 +14,14 @@ declare
         'then to_jsonb(to_char(entry.%1$I, ''YYYY-MM-DD"T"HH24:MI:SS.US"Z"'')) '
         'else to_jsonb((extract(epoch from entry.%1$I) * 1000000)::bigint) end';
     c_erasable constant text :=
-        'case when entry.%1$I is not null then jsonb_build_object('
+        'case when entry.%1$I::text is not null then jsonb_build_object('
         '''value'', entry.%1$I::text, ''salt'', encode(%3$s, ''hex'')) '
         'else (select jsonb_build_object(''commitment'', encode(erasure.commitment, ''hex'')) '
         'from pgtrail.erasure as erasure where entry.erasure_salt is null and erasure.commitment is not null '
         'and erasure.trail_name = %2$L and erasure.entry_id = entry.id and erasure.column_name = %1$L) end';
     c_digested constant text :=
-        'case when entry.%1$I is not null then jsonb_build_object(''value'', entry.%1$I::text, ''salt'', '''') end';
+        'case when entry.%1$I::text is not null '
+        'then jsonb_build_object(''value'', entry.%1$I::text, ''salt'', '''') end';
 begin
     select registered.* into strict v_trail
     from pgtrail.trail as registered

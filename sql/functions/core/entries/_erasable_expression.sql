@@ -1,4 +1,5 @@
--- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf.
+-- Hardly any trail has erasures, and to plan for those costs more than half of finding an entry's leaf. It is the text
+-- of a value that is there or not: of a row value with a null in it, IS NOT NULL says false.
 create or replace function pgtrail._erasable_expression(trail_name text, column_name name, was_erased boolean)
     returns text
     language plpgsql stable

@@ -3,17 +3,20 @@ create or replace function pgtrail._guard_findings()
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- It may be gone: that is found, too.
+    v_guard oid := to_regprocedure('pgtrail.tg__refuse_change()');
 begin
     return query
     select 'guards', 'error',
         format('%s: trigger %s %s', expected.name, expected.guard, case
             when actual.oid is null then 'is missing'
-            when actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure then 'calls another function'
+            when actual.tgfoid is distinct from v_guard then 'calls another function'
             else 'is not enabled always'
         end),
-        case when actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure
+        case when actual.tgfoid is not null and actual.tgfoid is distinct from v_guard
             then format('drop trigger %I on %s; ', expected.guard, expected.name) else '' end
-            || case when actual.tgfoid is distinct from 'pgtrail.tg__refuse_change()'::regprocedure
+            || case when actual.tgfoid is distinct from v_guard
                 then format('create trigger %I before %s on %s for each %s execute function '
                             'pgtrail.tg__refuse_change(); ',
                             expected.guard, expected.events, expected.name, expected.level) else '' end
@@ -29,7 +32,7 @@ begin
     left join pg_catalog.pg_trigger as actual
         on actual.tgrelid = expected.relation and actual.tgname = expected.guard
     where actual.tgenabled is distinct from 'A'
-        or actual.tgfoid <> 'pgtrail.tg__refuse_change()'::regprocedure;
+        or actual.tgfoid is distinct from v_guard;
 end;
 $$;
 

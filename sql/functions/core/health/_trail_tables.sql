@@ -4,14 +4,12 @@ create or replace function pgtrail._trail_tables()
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- A partition may have partitions.
     return query
-    select registered.relation, registered.relation, registered.relation::text, false
+    select registered.relation, tree.relid, tree.relid::text, tree.level > 0
     from pgtrail.trail as registered
-    union all
-    select registered.relation, class.oid::regclass, format('pgtrail_partitions.%I', class.relname), true
-    from pgtrail.trail as registered
-    join pg_catalog.pg_inherits as inheritance on inheritance.inhparent = registered.relation
-    join pg_catalog.pg_class as class on class.oid = inheritance.inhrelid;
+    cross join lateral pg_partition_tree(registered.relation) as tree
+    order by registered.trail_name, tree.level;
 end;
 $$;
 

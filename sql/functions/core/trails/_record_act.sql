@@ -5,7 +5,7 @@ create or replace function pgtrail._record_act(action text, organisation_id uuid
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if to_regclass('public.audit_log') is null then
+    if not exists (select from pgtrail.trail as registered where registered.trail_name = 'audit_log') then
         return;
     end if;
     insert into public.audit_log (organisation_id, actor_id, actor_kind, action, details)

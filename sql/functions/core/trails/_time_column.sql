@@ -12,6 +12,8 @@ begin
         where attribute.attrelid = _time_column.relation
             and attribute.attgenerated = 's'
             and pg_get_expr(expression.adbin, expression.adrelid) = 'pgtrail.uuid7_time(id)'
+        order by attribute.attnum
+        limit 1
     );
 end;
 $$;
