@@ -76,6 +76,13 @@ const faults: Array<{
     message: /is missing/,
   },
   {
+    fault: `create function public.lenient() returns trigger language plpgsql as 'begin return null; end';
+      create or replace trigger refuse_change_of_statement before update or delete or truncate on public.audit_log
+      for each statement execute function public.lenient()`,
+    check: "guards",
+    message: /calls another function/,
+  },
+  {
     fault: "alter table public.audit_log disable row level security",
     check: "row security",
     message: /is off/,
@@ -208,6 +215,12 @@ const faults: Array<{
       "create function tests.tg() returns trigger language plpgsql as 'begin return null; end'; create trigger swallow before insert on public.audit_log for each row execute function tests.tg()",
     check: "schema drift",
     message: /swallow does not belong/,
+  },
+  {
+    fault: "alter table public.organisation_members force row level security",
+    check: "membership",
+    message: /row level security hides the rows/,
+    mends: false,
   },
   { fault: "alter role pgtrail_owner login", check: "roles", message: /may log in/ },
   {

@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(17);
 
 -- Columns of a good trail, and one way each to get one of them wrong.
 create function pg_temp.attempt(change text, wrong text, arguments text default '''org_id''') returns text
@@ -46,6 +46,8 @@ select alike(pg_temp.attempt('default gen_random_uuid()', '', '''org_id'', ''{no
 select is(pg_temp.attempt('', 'x', '''org_id'', ''{nothing}'''), 'column "nothing" cannot be erasable or digested: it is missing or required');
 select is(pg_temp.attempt('', 'x', '''org_id'', ''{org_id}'''), 'column "org_id" cannot be erasable or digested: it is missing or required');
 select is(pg_temp.attempt('', 'x', '''org_id'', ''{}'', ''{tx_id}'''), 'column "tx_id" cannot be erasable or digested: it is missing or required');
+select is(pg_temp.attempt('note text', 'note text not null', '''org_id'', ''{note}'''), 'column "note" cannot be erasable or digested: it is missing or required');
+select is(pg_temp.attempt('note text', 'note text not null', '''org_id'', ''{}'', ''{note}'''), 'accepted', 'what is digested may be required');
 
 select * from finish();
 rollback;
