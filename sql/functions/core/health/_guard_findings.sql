@@ -5,7 +5,7 @@ create or replace function pgtrail._guard_findings()
 as $$
 declare
     -- It may be gone: that is found, too.
-    v_guard oid := to_regprocedure('pgtrail.tg__refuse_change()');
+    v_guard oid := to_regprocedure('pgtrail.tg__refuse_change()')::oid;
 begin
     return query
     select 'guards', 'error',
